@@ -1,0 +1,1 @@
+//! Wire to domain and back: the only place where the two meet.
