@@ -52,6 +52,14 @@ pub struct StoredMembership {
     #[prost(message, optional, tag = "2")]
     pub membership: ::core::option::Option<Membership>,
 }
+/// What a state machine has applied; kept in the same write as the rows it made.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Applied {
+    #[prost(message, optional, tag = "1")]
+    pub log_id: ::core::option::Option<LogId>,
+    #[prost(message, optional, tag = "2")]
+    pub membership: ::core::option::Option<StoredMembership>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Entry {
     #[prost(message, optional, tag = "1")]
@@ -111,7 +119,11 @@ pub struct LogIdOption {
     pub log_id: ::core::option::Option<LogId>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Conflict {}
+pub struct Conflict {
+    /// The position that did not match: `previous` of the refused request.
+    #[prost(message, optional, tag = "1")]
+    pub previous: ::core::option::Option<LogId>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VoteRequest {
     #[prost(message, optional, tag = "1")]
@@ -195,7 +207,38 @@ pub struct TransferLeaderRequest {
     pub last_log_id: ::core::option::Option<LogId>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TransferLeaderResponse {}
+pub struct TransferLeaderResponse {
+    /// Absent when the node took the offer.
+    #[prost(oneof = "transfer_leader_response::Rejection", tags = "1, 2")]
+    pub rejection: ::core::option::Option<transfer_leader_response::Rejection>,
+}
+/// Nested message and enum types in `TransferLeaderResponse`.
+pub mod transfer_leader_response {
+    /// Absent when the node took the offer.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Rejection {
+        #[prost(message, tag = "1")]
+        VoteChanged(super::VoteChanged),
+        #[prost(message, tag = "2")]
+        LogNotFlushed(super::LogNotFlushed),
+    }
+}
+/// The node has seen another leader since the offer was made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VoteChanged {
+    #[prost(message, optional, tag = "1")]
+    pub expected: ::core::option::Option<Vote>,
+    #[prost(message, optional, tag = "2")]
+    pub actual: ::core::option::Option<Vote>,
+}
+/// The node's own log does not yet hold, on disk, what the leader's holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogNotFlushed {
+    #[prost(message, optional, tag = "1")]
+    pub expected: ::core::option::Option<LogId>,
+    #[prost(message, optional, tag = "2")]
+    pub actual: ::core::option::Option<LogId>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ForwardRequest {
     /// An encoded tally.log.v1.Command.
