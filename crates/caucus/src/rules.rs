@@ -1,0 +1,577 @@
+//! The rule file: everything about the arithmetic that a contest may choose.
+//!
+//! ```abnf
+//! rules     = %s"precinct-tally/rules/v1" LF %s"title " name LF
+//!             1*viability %s"rounding " rounding LF %s"half " half LF
+//!             1*satellite *pool 1*group [national]
+//! viability = %s"viability " number SP (%s"whole-room" / share) LF      ; from this many delegates on
+//! satellite = %s"satellite " number SP number LF                       ; from this many people on: delegates
+//! pool      = %s"pool " token SP number SP (token / "-") SP name LF     ; id, state delegates, district
+//! group     = %s"group " token SP name LF
+//! national  = 1*(%s"national district " token SP number LF)
+//!             %s"national at-large " number LF %s"national leaders " number LF
+//!             %s"national share " share LF
+//! share     = number "/" number                                         ; above 0, at most 1
+//! rounding  = %s"up" / %s"down"                                         ; of the threshold (R2)
+//! half      = %s"up" / %s"down"                                         ; of x.5 delegates (R5)
+//! name      = 1*120(%x20-7E)                                            ; no space at either end
+//! ```
+//!
+//! `viability` and `satellite` lines ascend strictly by their first number and begin with 1; the
+//! last holds for everything above. `pool` lines ascend by id, `group` lines too, `national district`
+//! lines ascend by district. One set of rules has one text. The two rounds (first and final
+//! alignment), the floor of one delegate for a viable group and the order of R4 to R7 are code, not data.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::count::{Delegates, People, parse_number};
+use crate::id::{DistrictId, GroupId, PoolId};
+use crate::lines::{LineError, Lines, field, parse_name};
+use crate::roster::MAX_DELEGATES;
+
+/// The most groups a contest may have. A sheet writes three lines for each within the 512 lines
+/// and 8,192 bytes of one note.
+pub const MAX_GROUPS: usize = 64;
+
+const HEADING: &str = "precinct-tally/rules/v1";
+
+/// The rules of one contest, read from its rule file.
+///
+/// INVARIANT: the viability and satellite steps are not empty, begin at 1 and ascend strictly;
+/// groups and pools ascend strictly by id; there is at least one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    title: String,
+    viability: Vec<ViabilityStep>,
+    rounding: Rounding,
+    half: Half,
+    satellites: Vec<SatelliteStep>,
+    pools: Vec<Pool>,
+    groups: Vec<Group>,
+    national: Option<National>,
+}
+
+/// How viability is decided from this many delegates on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViabilityStep {
+    /// The smallest number of delegates it holds for.
+    pub from: Delegates,
+    /// What holds.
+    pub rule: ViabilityRule,
+}
+
+/// What makes a group viable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViabilityRule {
+    /// There are no groups: the whole room elects (R8).
+    WholeRoom,
+    /// A group needs this share of the attendees (R2).
+    Share(Share),
+}
+
+/// A share of a whole, above 0 and at most 1, as the two numbers of the file (15/100 stays 15/100).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    numerator: u64,
+    denominator: u64,
+}
+
+/// How the threshold is rounded (R2: up).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// To the next whole person.
+    Up,
+    /// To the last whole person.
+    Down,
+}
+
+/// Where x.5 delegates go (R5: up).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// To x + 1.
+    Up,
+    /// To x.
+    Down,
+}
+
+/// A satellite's delegates from this many attendees on (R9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SatelliteStep {
+    /// The smallest attendance it holds for.
+    pub from: People,
+    /// Delegates the site elects.
+    pub delegates: Delegates,
+}
+
+/// A satellite pool (R9): sites that share a fixed worth by attendance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Its id.
+    pub id: PoolId,
+    /// What the pool is worth, in whole state delegate equivalents (P of R9).
+    pub worth: Delegates,
+    /// The congressional district it counts for; none for sites outside the state.
+    pub district: Option<DistrictId>,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A preference group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its id on sheets.
+    pub id: GroupId,
+    /// What people call it.
+    pub name: String,
+}
+
+/// National delegates (R11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct National {
+    /// Delegates by district, ascending by district.
+    pub districts: Vec<(DistrictId, Delegates)>,
+    /// Delegates at large.
+    pub at_large: Delegates,
+    /// Pledged party leaders and elected officials.
+    pub leaders: Delegates,
+    /// The share of state delegate equivalents a group needs to be given any.
+    pub share: Share,
+}
+
+impl Share {
+    /// A share above 0 and at most 1.
+    pub const fn new(numerator: u64, denominator: u64) -> Option<Self> {
+        if numerator >= 1 && numerator <= denominator {
+            Some(Self {
+                numerator,
+                denominator,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// The number above the line.
+    pub const fn numerator(self) -> u64 {
+        self.numerator
+    }
+
+    /// The number below the line.
+    pub const fn denominator(self) -> u64 {
+        self.denominator
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (numerator, denominator) = text.split_once('/')?;
+        Self::new(parse_number(numerator)?, parse_number(denominator)?)
+    }
+}
+
+impl Rules {
+    /// Reads a rule file. The error names the first line that is wrong.
+    pub fn parse(text: &str) -> Result<Self, LineError> {
+        let mut lines = Lines::of(text)?;
+        lines.exactly(HEADING)?;
+        let title = one(&mut lines, "title", "a title", parse_name)?;
+        let viability = viability(&mut lines)?;
+        let rounding = one(&mut lines, "rounding", "`up` or `down`", Rounding::parse)?;
+        let half = one(&mut lines, "half", "`up` or `down`", Half::parse)?;
+        let satellites = satellites(&mut lines)?;
+        let pools = pools(&mut lines)?;
+        let groups = groups(&mut lines)?;
+        let national = national(&mut lines)?;
+        lines.end("the end of the file")?;
+        Ok(Self {
+            title,
+            viability,
+            rounding,
+            half,
+            satellites,
+            pools,
+            groups,
+            national,
+        })
+    }
+
+    /// What the rules are called.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The groups, ascending by id. Every sheet lists all of them.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// One group.
+    pub fn group(&self, id: &GroupId) -> Option<&Group> {
+        self.groups.iter().find(|group| group.id == *id)
+    }
+
+    /// The satellite pools, ascending by id.
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools
+    }
+
+    /// One pool.
+    pub fn pool(&self, id: &PoolId) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.id == *id)
+    }
+
+    /// National delegates, where the contest allocates any.
+    pub const fn national(&self) -> Option<&National> {
+        self.national.as_ref()
+    }
+
+    /// How the threshold is rounded.
+    pub const fn rounding(&self) -> Rounding {
+        self.rounding
+    }
+
+    /// Where x.5 delegates go.
+    pub const fn half(&self) -> Half {
+        self.half
+    }
+
+    /// What makes a group viable where `delegates` are elected. With no delegates the first step holds.
+    pub fn viability(&self, delegates: Delegates) -> ViabilityRule {
+        let step = self
+            .viability
+            .iter()
+            .rev()
+            .find(|step| step.from <= delegates)
+            .or_else(|| self.viability.first());
+        step.map_or(ViabilityRule::WholeRoom, |step| step.rule)
+    }
+
+    /// Delegates of a satellite with this attendance (R9); none where nobody came.
+    pub fn satellite_delegates(&self, attendees: People) -> Delegates {
+        let step = self
+            .satellites
+            .iter()
+            .rev()
+            .find(|step| step.from <= attendees);
+        step.map_or(Delegates::ZERO, |step| step.delegates)
+    }
+}
+
+/// Takes one line `word <value>`.
+fn one<T>(
+    lines: &mut Lines<'_>,
+    word: &str,
+    what: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, LineError> {
+    let Some(rest) = lines.after(word) else {
+        return Err(lines.error(alloc::format!("expected `{word} …`")));
+    };
+    let value = field(Some(rest), what, parse).map_err(|what| lines.error(what))?;
+    lines.advance();
+    Ok(value)
+}
+
+/// Takes all lines `word …`, each read by `read` and strictly above the one before by `key`.
+fn many<T, K: Ord>(
+    lines: &mut Lines<'_>,
+    word: &str,
+    key: impl Fn(&T) -> K,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, LineError> {
+    let mut items: Vec<T> = Vec::new();
+    while let Some(rest) = lines.after(word) {
+        let item = read(rest).map_err(|what| lines.error(what))?;
+        if items.last().is_some_and(|last| key(last) >= key(&item)) {
+            return Err(lines.error(alloc::format!("`{word}` lines must ascend, each once")));
+        }
+        items.push(item);
+        lines.advance();
+    }
+    Ok(items)
+}
+
+fn viability(lines: &mut Lines<'_>) -> Result<Vec<ViabilityStep>, LineError> {
+    let first = lines.number();
+    let steps = many(
+        lines,
+        "viability",
+        |step: &ViabilityStep| step.from,
+        |rest| {
+            let mut words = rest.splitn(2, ' ');
+            let from = field(words.next(), "a number of delegates", Delegates::parse)?;
+            let rule = field(words.next(), "`whole-room` or a share", |text| match text {
+                "whole-room" => Some(ViabilityRule::WholeRoom),
+                share => Share::parse(share).map(ViabilityRule::Share),
+            })?;
+            Ok(ViabilityStep { from, rule })
+        },
+    )?;
+    match steps.first() {
+        Some(step) if step.from.get() == 1 => Ok(steps),
+        _ => Err(LineError::new(first, "expected `viability 1 …` first")),
+    }
+}
+
+fn satellites(lines: &mut Lines<'_>) -> Result<Vec<SatelliteStep>, LineError> {
+    let first = lines.number();
+    let steps = many(
+        lines,
+        "satellite",
+        |step: &SatelliteStep| step.from,
+        |rest| {
+            let mut words = rest.splitn(2, ' ');
+            let from = field(words.next(), "a number of attendees", People::parse)?;
+            let delegates = field(
+                words.next(),
+                "a number of delegates from 1 to 10000",
+                |text| Delegates::parse(text).filter(|n| (1..=MAX_DELEGATES).contains(&n.get())),
+            )?;
+            Ok(SatelliteStep { from, delegates })
+        },
+    )?;
+    match steps.first() {
+        Some(step) if step.from.get() == 1 => Ok(steps),
+        _ => Err(LineError::new(first, "expected `satellite 1 …` first")),
+    }
+}
+
+fn pools(lines: &mut Lines<'_>) -> Result<Vec<Pool>, LineError> {
+    many(
+        lines,
+        "pool",
+        |pool: &Pool| pool.id.clone(),
+        |rest| {
+            let mut words = rest.splitn(4, ' ');
+            let id = field(words.next(), "a pool's id", |text| PoolId::parse(text).ok())?;
+            let worth = field(
+                words.next(),
+                "a number of state delegates",
+                Delegates::parse,
+            )?;
+            let district = field(words.next(), "a district or `-`", parse_district)?;
+            let name = field(words.next(), "a name", parse_name)?;
+            Ok(Pool {
+                id,
+                worth,
+                district,
+                name,
+            })
+        },
+    )
+}
+
+fn groups(lines: &mut Lines<'_>) -> Result<Vec<Group>, LineError> {
+    let first = lines.number();
+    let groups = many(
+        lines,
+        "group",
+        |group: &Group| group.id.clone(),
+        |rest| {
+            let mut words = rest.splitn(2, ' ');
+            let id = field(words.next(), "a group's id", |text| {
+                GroupId::parse(text).ok()
+            })?;
+            let name = field(words.next(), "a name", parse_name)?;
+            Ok(Group { id, name })
+        },
+    )?;
+    if groups.is_empty() || groups.len() > MAX_GROUPS {
+        return Err(LineError::new(first, "expected 1 to 64 `group` lines"));
+    }
+    Ok(groups)
+}
+
+fn national(lines: &mut Lines<'_>) -> Result<Option<National>, LineError> {
+    let districts = many(
+        lines,
+        "national district",
+        |row: &(DistrictId, Delegates)| row.0.clone(),
+        |rest| {
+            let mut words = rest.splitn(2, ' ');
+            let district = field(words.next(), "a district", |text| {
+                DistrictId::parse(text).ok()
+            })?;
+            let delegates = field(words.next(), "a number of delegates", Delegates::parse)?;
+            Ok((district, delegates))
+        },
+    )?;
+    if districts.is_empty() {
+        return Ok(None);
+    }
+    let count = "a number of delegates";
+    Ok(Some(National {
+        districts,
+        at_large: one(lines, "national at-large", count, Delegates::parse)?,
+        leaders: one(lines, "national leaders", count, Delegates::parse)?,
+        share: one(lines, "national share", "a share", Share::parse)?,
+    }))
+}
+
+/// A district, or `-` for none.
+#[expect(
+    clippy::option_option,
+    reason = "the outer is whether it parsed, the inner is `-`"
+)]
+pub(crate) fn parse_district(text: &str) -> Option<Option<DistrictId>> {
+    match text {
+        "-" => Some(None),
+        id => DistrictId::parse(id).ok().map(Some),
+    }
+}
+
+impl Rounding {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "up" => Some(Self::Up),
+            "down" => Some(Self::Down),
+            _ => None,
+        }
+    }
+}
+
+impl Half {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "up" => Some(Self::Up),
+            "down" => Some(Self::Down),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.numerator, self.denominator)
+    }
+}
+
+/// The canonical text: [`Rules::parse`] of it gives the same rules.
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADING}")?;
+        writeln!(f, "title {}", self.title)?;
+        for step in &self.viability {
+            match step.rule {
+                ViabilityRule::WholeRoom => writeln!(f, "viability {} whole-room", step.from)?,
+                ViabilityRule::Share(share) => writeln!(f, "viability {} {share}", step.from)?,
+            }
+        }
+        let rounding = match self.rounding {
+            Rounding::Up => "up",
+            Rounding::Down => "down",
+        };
+        let half = match self.half {
+            Half::Up => "up",
+            Half::Down => "down",
+        };
+        writeln!(f, "rounding {rounding}\nhalf {half}")?;
+        for step in &self.satellites {
+            writeln!(f, "satellite {} {}", step.from, step.delegates)?;
+        }
+        for pool in &self.pools {
+            let district = pool.district.as_ref().map_or("-", DistrictId::as_str);
+            writeln!(
+                f,
+                "pool {} {} {district} {}",
+                pool.id, pool.worth, pool.name
+            )?;
+        }
+        for group in &self.groups {
+            writeln!(f, "group {} {}", group.id, group.name)?;
+        }
+        let Some(national) = &self.national else {
+            return Ok(());
+        };
+        for (district, delegates) in &national.districts {
+            writeln!(f, "national district {district} {delegates}")?;
+        }
+        writeln!(f, "national at-large {}", national.at_large)?;
+        writeln!(f, "national leaders {}", national.leaders)?;
+        writeln!(f, "national share {}", national.share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iowa::IOWA_2020;
+
+    fn changed(from: &str, to: &str) -> String {
+        assert!(IOWA_2020.contains(from), "{from:?}");
+        IOWA_2020.replacen(from, to, 1)
+    }
+
+    #[test]
+    fn one_set_of_rules_has_one_text() {
+        assert_eq!(Rules::parse(IOWA_2020).unwrap().to_string(), IOWA_2020);
+        let bare = IOWA_2020.split("national").next().unwrap();
+        let rules = Rules::parse(bare).unwrap();
+        assert!(rules.national().is_none());
+        assert_eq!(rules.to_string(), bare);
+    }
+
+    #[test]
+    fn a_changed_rule_is_a_changed_file() {
+        let rules = Rules::parse(&changed("viability 4 15/100", "viability 4 1/10")).unwrap();
+        let share = Share::new(1, 10).unwrap();
+        let delegates = Delegates::new(9).unwrap();
+        assert_eq!(rules.viability(delegates), ViabilityRule::Share(share));
+    }
+
+    #[test]
+    fn a_satellite_elects_4_to_9_by_attendance() {
+        let rules = Rules::iowa_2020();
+        for (attendees, delegates) in [
+            (0, 0),
+            (1, 4),
+            (20, 4),
+            (21, 5),
+            (40, 5),
+            (41, 6),
+            (60, 6),
+            (61, 7),
+            (80, 7),
+            (81, 8),
+            (100, 8),
+            (101, 9),
+            (5000, 9),
+        ] {
+            let attendees = People::new(attendees).unwrap();
+            assert_eq!(
+                rules.satellite_delegates(attendees).get(),
+                delegates,
+                "{attendees}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_rule_file_is_refused_at_its_line() {
+        for (text, line) in [
+            (changed("rules/v1", "rules/v2"), 1),
+            (changed("title ", "title  "), 2),
+            (changed("viability 1 whole-room\n", ""), 3),
+            (changed("viability 2 1/4", "viability 2 5/4"), 4),
+            (changed("viability 2 1/4", "viability 2 0/4"), 4),
+            (changed("viability 3 1/6", "viability 2 1/6"), 5),
+            (changed("viability 3 1/6", "viability 03 1/6"), 5),
+            (changed("rounding up", "rounding nearest"), 7),
+            (changed("half up", "half even"), 8),
+            (changed("satellite 1 4", "satellite 1 0"), 9),
+            (changed("satellite 21 5", "satellite 21 20000"), 10),
+            (changed("pool CD2", "pool CD1"), 16),
+            (changed("group biden Joe Biden\n", ""), 0),
+            (changed("group biden", "group bennet"), 21),
+            (changed("national at-large 9\n", ""), 36),
+            (alloc::format!("{IOWA_2020}more\n"), 39),
+        ] {
+            let parsed = Rules::parse(&text);
+            if line == 0 {
+                assert!(parsed.is_ok(), "a contest may leave a group out");
+            } else {
+                assert_eq!(parsed.unwrap_err().line, line, "{text}");
+            }
+        }
+    }
+}
