@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use crate::{Hash, LeafHash, LeafIndex, TreeSize, node_hash};
 
-/// Hashes an inclusion proof may have: one a level, and 63 levels are more leaves than any size
-/// can say. Readers of proofs refuse more before any work; a consistency proof may have one more.
+/// Hashes a proof may have. Readers of proofs refuse more before any work; the sizes that texts
+/// may state need at most 54.
 pub const MAX_PROOF_HASHES: usize = 63;
 
 /// The siblings from a leaf up to a root, the leaf's own first.

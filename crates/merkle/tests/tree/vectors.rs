@@ -55,6 +55,9 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
+/// Whether a case's proof is accepted.
+type Verify = fn(&Value) -> bool;
+
 fn verify_inclusion(case: &Value) -> bool {
     let (Some(leaf), Some(root), Some(hashes)) = (
         hash(&case["leafHash"]),
@@ -95,7 +98,7 @@ fn the_reference_trees_proofs_are_accepted_and_refused_as_there() {
         "single-entry/empty-root-and-leaf.json",
         "additional/sizes-are-equal-one-and-proof-is-empty.json",
     ];
-    let kinds: [(&str, fn(&Value) -> bool); 2] = [
+    let kinds: [(&str, Verify); 2] = [
         ("inclusion", verify_inclusion),
         ("consistency", verify_consistency),
     ];
