@@ -52,7 +52,10 @@ impl DataDir {
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
-                return Err(Error::Locked { path: root.to_owned(), holder: holder(&mut lock) });
+                return Err(Error::Locked {
+                    path: root.to_owned(),
+                    holder: holder(&mut lock),
+                });
             }
             Err(error) => return Err(Error::file("lock", &path, error.into())),
         }
@@ -61,7 +64,11 @@ impl DataDir {
             .and_then(|()| lock.rewind())
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(|error| Error::file("write", &path, error))?;
-        Ok(Self { root: root.to_owned(), memory: Memory::new(), _lock: lock })
+        Ok(Self {
+            root: root.to_owned(),
+            memory: Memory::new(),
+            _lock: lock,
+        })
     }
 
     /// The directory.
@@ -78,7 +85,10 @@ impl DataDir {
         let Some(text) = file.read_sealed()? else {
             if self.log_path().exists() || self.states_path().exists() {
                 return Err(Error::damaged(
-                    format!("`{}` is missing beside the databases", file.path().display()),
+                    format!(
+                        "`{}` is missing beside the databases",
+                        file.path().display()
+                    ),
                     "put the node's own identity file back, or start with an empty directory as a new member",
                 ));
             }
@@ -86,7 +96,10 @@ impl DataDir {
         };
         Identity::parse(&text).map(Some).ok_or_else(|| {
             Error::damaged(
-                format!("`{}` is not an identity of this version", file.path().display()),
+                format!(
+                    "`{}` is not an identity of this version",
+                    file.path().display()
+                ),
                 "run the version of the node that wrote it",
             )
         })
@@ -231,12 +244,18 @@ mod tests {
         let (genesis, origin) = (identity(1).genesis, identity(1).origin);
         assert_eq!(directory.expect(&genesis, &origin, 1).unwrap(), None);
         directory.adopt(&identity(1)).unwrap();
-        assert_eq!(directory.expect(&genesis, &origin, 1).unwrap(), Some(identity(1)));
+        assert_eq!(
+            directory.expect(&genesis, &origin, 1).unwrap(),
+            Some(identity(1))
+        );
 
         let error = directory.expect(&genesis, &origin, 2).unwrap_err();
         assert!(matches!(error, Error::ForeignDirectory { .. }));
         let sentence = error.to_string();
-        assert!(sentence.contains("belongs to node 1 of tally.example/caucus"), "{sentence}");
+        assert!(
+            sentence.contains("belongs to node 1 of tally.example/caucus"),
+            "{sentence}"
+        );
         assert!(sentence.contains("but this is node 2 of"), "{sentence}");
         assert!(directory.expect("another", &origin, 1).is_err());
         assert!(directory.expect(&genesis, "another", 1).is_err());
@@ -247,7 +266,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = DataDir::lock(folder.path()).unwrap();
         directory.adopt(&identity(1)).unwrap();
-        assert!(matches!(directory.adopt(&identity(1)), Err(Error::ForeignDirectory { .. })));
+        assert!(matches!(
+            directory.adopt(&identity(1)),
+            Err(Error::ForeignDirectory { .. })
+        ));
     }
 
     #[test]
@@ -256,7 +278,10 @@ mod tests {
         let directory = DataDir::lock(folder.path()).unwrap();
         fs::create_dir(folder.path().join("log")).unwrap();
         assert!(matches!(directory.identity(), Err(Error::Damaged { .. })));
-        assert!(matches!(directory.adopt(&identity(1)), Err(Error::Damaged { .. })));
+        assert!(matches!(
+            directory.adopt(&identity(1)),
+            Err(Error::Damaged { .. })
+        ));
     }
 
     #[test]

@@ -64,7 +64,10 @@ pub(crate) const REPLACE_NODE: &str = "a node that has forgotten what it acknowl
 
 impl Error {
     pub(crate) fn damaged(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::Damaged { what: what.into(), advice: advice.into() }
+        Self::Damaged {
+            what: what.into(),
+            advice: advice.into(),
+        }
     }
 
     pub(crate) fn misuse(what: impl Into<String>) -> Self {
@@ -75,7 +78,10 @@ impl Error {
         action: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self::Disk { action: action.into(), source: source.into() }
+        Self::Disk {
+            action: action.into(),
+            source: source.into(),
+        }
     }
 
     /// An error of the file system, said with the file it was about.
@@ -118,12 +124,17 @@ mod tests {
             path: PathBuf::from("/var/lib/tally"),
             holder: "process 17".to_owned(),
         };
-        assert_eq!(error.to_string(), "data directory `/var/lib/tally` is in use by process 17");
+        assert_eq!(
+            error.to_string(),
+            "data directory `/var/lib/tally` is in use by process 17"
+        );
     }
 
     #[test]
     fn as_an_io_error_the_sentence_is_kept() {
-        let error = io::Error::from(Error::Stopped { reason: "disk full".to_owned() });
+        let error = io::Error::from(Error::Stopped {
+            reason: "disk full".to_owned(),
+        });
         assert_eq!(error.to_string(), "the log writer has stopped: disk full");
     }
 }

@@ -43,7 +43,9 @@ impl DurableFile {
 
     /// The text of a sealed file without its `check` line, or `None` if there is no such file.
     pub fn read_sealed(&self) -> Result<Option<String>, Error> {
-        let Some(bytes) = self.read()? else { return Ok(None) };
+        let Some(bytes) = self.read()? else {
+            return Ok(None);
+        };
         let damaged = |what: &str| {
             Error::damaged(
                 format!("`{}` is corrupt: {what}", self.path.display()),
@@ -79,8 +81,10 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .truncate(true)
         .open(&beside)
         .map_err(|error| Error::file("create", &beside, error))?;
-    file.write_all(bytes).map_err(|error| Error::file("write", &beside, error))?;
-    file.sync_all().map_err(|error| Error::file("fsync", &beside, error))?;
+    file.write_all(bytes)
+        .map_err(|error| Error::file("write", &beside, error))?;
+    file.sync_all()
+        .map_err(|error| Error::file("fsync", &beside, error))?;
     fs::rename(&beside, path).map_err(|error| Error::file("rename", &beside, error))?;
     sync_directory(parent(path))
 }
@@ -111,7 +115,11 @@ pub(crate) fn list(path: &Path) -> Result<Vec<PathBuf>, Error> {
     };
     let mut paths = Vec::new();
     for entry in entries {
-        paths.push(entry.map_err(|error| Error::file("list", path, error))?.path());
+        paths.push(
+            entry
+                .map_err(|error| Error::file("list", path, error))?
+                .path(),
+        );
     }
     paths.sort();
     Ok(paths)
@@ -198,7 +206,10 @@ mod tests {
                 bad[place] ^= 1 << bit;
                 fs::write(file.path(), &bad).unwrap();
                 let error = file.read_sealed().unwrap_err();
-                assert!(matches!(error, Error::Damaged { .. }), "byte {place} bit {bit}: {error}");
+                assert!(
+                    matches!(error, Error::Damaged { .. }),
+                    "byte {place} bit {bit}: {error}"
+                );
             }
         }
     }
@@ -211,7 +222,10 @@ mod tests {
         let good = file.read().unwrap().unwrap();
         for length in 0..good.len() {
             fs::write(file.path(), &good[..length]).unwrap();
-            assert!(matches!(file.read_sealed(), Err(Error::Damaged { .. })), "length {length}");
+            assert!(
+                matches!(file.read_sealed(), Err(Error::Damaged { .. })),
+                "length {length}"
+            );
         }
     }
 }

@@ -43,7 +43,9 @@ impl Identity {
     /// The lines of the file, unsealed.
     pub(crate) fn to_text(&self) -> Result<String, Error> {
         if !is_word(&self.genesis) || !is_text(&self.origin) {
-            return Err(Error::misuse("genesis and origin of an identity are printable ASCII"));
+            return Err(Error::misuse(
+                "genesis and origin of an identity are printable ASCII",
+            ));
         }
         Ok(format!(
             "{HEAD}\ngenesis {}\nordinal {}\nincarnation {}\norigin {}\n",
@@ -89,7 +91,9 @@ impl Incarnation {
 
 impl fmt::Display for Incarnation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -106,7 +110,11 @@ impl FromStr for Incarnation {
         let wrong = || Error::misuse("an incarnation is 32 lowercase hexadecimal digits");
         let number = u128::from_str_radix(text, 16).map_err(|_| wrong())?;
         let incarnation = Self(number.to_be_bytes());
-        if incarnation.to_string() == text { Ok(incarnation) } else { Err(wrong()) }
+        if incarnation.to_string() == text {
+            Ok(incarnation)
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -122,7 +130,9 @@ fn is_word(text: &str) -> bool {
 
 fn is_text(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_graphic())
-        && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 #[cfg(test)]
@@ -167,9 +177,15 @@ mod tests {
 
     #[test]
     fn an_identity_that_would_not_read_back_is_not_written() {
-        let spaced = Identity { genesis: "a b".to_owned(), ..identity() };
+        let spaced = Identity {
+            genesis: "a b".to_owned(),
+            ..identity()
+        };
         assert!(matches!(spaced.to_text(), Err(Error::Misuse { .. })));
-        let broken = Identity { origin: "a\nordinal 3".to_owned(), ..identity() };
+        let broken = Identity {
+            origin: "a\nordinal 3".to_owned(),
+            ..identity()
+        };
         assert!(matches!(broken.to_text(), Err(Error::Misuse { .. })));
     }
 }

@@ -13,6 +13,7 @@
 //!               "boot" SP word LF                             ; the kernel's boot id at the last rewrite
 //!               "position" SP ("-" / number SP number) LF     ; last durable index and its term
 //!               "sequence" SP number LF                       ; RocksDB's sequence number, durable as well
+//!               "tail" SP ("whole" / "torn") LF               ; torn until a leader has filled the gap
 //!               check                                         ; see `files`
 //! ```
 //! The sequence number covers what has no index: a vote that vanished is as bad as an entry.
@@ -23,7 +24,7 @@ use std::fs;
 use crate::error::Error;
 use crate::files::DurableFile;
 use crate::identity::{Identity, Incarnation, number};
-use crate::log::Position;
+use crate::log::{Position, Recovery};
 
 const HEAD: &str = "tally/log-mark/v1";
 
@@ -35,8 +36,8 @@ impl BootId {
     /// This machine's boot id, from `/proc/sys/kernel/random/boot_id`.
     pub fn current() -> Result<Self, Error> {
         const PATH: &str = "/proc/sys/kernel/random/boot_id";
-        let text = fs::read_to_string(PATH)
-            .map_err(|error| Error::file("read", PATH.as_ref(), error))?;
+        let text =
+            fs::read_to_string(PATH).map_err(|error| Error::file("read", PATH.as_ref(), error))?;
         Self::parse(text.trim_end())
     }
 
@@ -64,6 +65,7 @@ pub(crate) struct Mark {
     pub(crate) boot: BootId,
     pub(crate) position: Option<Position>,
     pub(crate) sequence: u64,
+    pub(crate) recovery: Recovery,
 }
 
 impl Mark {
@@ -76,6 +78,7 @@ impl Mark {
             boot,
             position: None,
             sequence: 0,
+            recovery: Recovery::Clean,
         }
     }
 
@@ -87,7 +90,9 @@ impl Mark {
     }
 
     pub(crate) fn load(file: &DurableFile) -> Result<Option<Self>, Error> {
-        let Some(text) = file.read_sealed()? else { return Ok(None) };
+        let Some(text) = file.read_sealed()? else {
+            return Ok(None);
+        };
         let mark = Self::parse(&text).ok_or_else(|| {
             Error::damaged(
                 format!("`{}` is not a mark of this version", file.path().display()),
@@ -106,8 +111,12 @@ impl Mark {
             Some(Position { index, term }) => format!("{index} {term}"),
             None => "-".to_owned(),
         };
+        let tail = match self.recovery {
+            Recovery::Clean => "whole",
+            Recovery::TornTail => "torn",
+        };
         format!(
-            "{HEAD}\ngenesis {}\nordinal {}\nincarnation {}\nboot {}\nposition {position}\nsequence {}\n",
+            "{HEAD}\ngenesis {}\nordinal {}\nincarnation {}\nboot {}\nposition {position}\nsequence {}\ntail {tail}\n",
             self.genesis, self.ordinal, self.incarnation, self.boot, self.sequence
         )
     }
@@ -124,10 +133,18 @@ impl Mark {
                 "-" => None,
                 both => {
                     let (index, term) = both.split_once(' ')?;
-                    Some(Position { index: number(index)?, term: number(term)? })
+                    Some(Position {
+                        index: number(index)?,
+                        term: number(term)?,
+                    })
                 }
             },
             sequence: number(lines.next()?.strip_prefix("sequence ")?)?,
+            recovery: match lines.next()?.strip_prefix("tail ")? {
+                "whole" => Recovery::Clean,
+                "torn" => Recovery::TornTail,
+                _ => return None,
+            },
         };
         (mark.to_text() == text).then_some(mark)
     }
@@ -144,12 +161,20 @@ mod tests {
             ordinal: 3,
             incarnation: Incarnation::from_bytes([7; 16]),
         };
-        Mark { position, sequence: 99, ..Mark::new(&identity, BootId::parse("b-1").unwrap()) }
+        Mark {
+            position,
+            sequence: 99,
+            ..Mark::new(&identity, BootId::parse("b-1").unwrap())
+        }
     }
 
     #[test]
     fn the_text_comes_back_as_it_was() {
-        for position in [None, Some(Position { index: 0, term: 1 }), Some(Position { index: 41, term: 7 })] {
+        for position in [
+            None,
+            Some(Position { index: 0, term: 1 }),
+            Some(Position { index: 41, term: 7 }),
+        ] {
             let mark = mark(position);
             assert_eq!(Mark::parse(&mark.to_text()), Some(mark));
         }
@@ -163,10 +188,15 @@ mod tests {
             ("position 41 7", "position 41 7 "),
             ("position 41 7", "position 041 7"),
             ("boot b-1", "boot "),
-            ("sequence 99\n", "sequence 99\nmore\n"),
             ("sequence 99\n", ""),
+            ("tail whole\n", "tail cut\n"),
+            ("tail whole\n", "tail whole\nmore\n"),
         ] {
-            assert_eq!(Mark::parse(&text.replacen(from, to, 1)), None, "{from} -> {to}");
+            assert_eq!(
+                Mark::parse(&text.replacen(from, to, 1)),
+                None,
+                "{from} -> {to}"
+            );
         }
     }
 
