@@ -1,1 +1,374 @@
-//! .
+//! A node's part in consensus: commands go in, outcomes come out, and a majority has them on disk
+//! in between.
+//!
+//! ```text
+//!   propose ─► openraft ─► log.rs ──────────► Log        (rocks.rs)      one fsync for a group
+//!                 │  ▲
+//!                 │  └── inbound.rs ◄──────── peers       (grpc.rs)       checked at the door
+//!                 ├────► network.rs ────────► Transport   (grpc.rs)       a deadline on each call
+//!                 └────► machine.rs ────────► State       (rocks.rs)      one write for a step
+//! ```
+//!
+//! There are no rules of an election here (the [`ledger`] judges every command), no signing, no
+//! listening socket and no clock: a command carries its time. openraft is known to this crate
+//! alone and none of its types leaves it, nor any serialised form of them: on the wire and on the
+//! disk stand the messages of `tally.raft.v1` and `tally.log.v1`.
+//!
+//! The crate is generic over its three [`seams`]. Consensus runs on the tokio runtime that
+//! [`Replica::start`] is called on; a node gives it one of its own with a thread to itself, so
+//! that checking signatures and serving pages cannot delay a heartbeat.
+
+#[cfg(test)]
+extern crate self as replica;
+
+mod config;
+mod error;
+mod gate;
+mod inbound;
+mod log;
+mod machine;
+mod membership;
+mod network;
+mod seeds;
+mod snapshot;
+mod status;
+mod types;
+mod wire;
+
+pub mod codec;
+pub mod seams;
+
+pub use config::{Observer, ReplicaConfig, Workplace};
+pub use error::{Error, Refused};
+pub use gate::Progress;
+pub use inbound::Inbound;
+pub use membership::{Members, PeerNode};
+pub use status::{ReplicaStatus, Role};
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{ClientWriteError, ForwardToLeader, LinearizableReadError, RaftError};
+use openraft::ReadPolicy;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use ledger::{Command, Outcome};
+use merkle::TreeSize;
+
+use crate::gate::Gate;
+use crate::log::LogStore;
+use crate::machine::Machine;
+use crate::network::Network;
+use crate::seams::{Log, State, Transport};
+use crate::seeds::Seeds;
+use crate::types::{CommandBytes, Metrics, Raft, Reply, TypeConfig};
+
+/// A running replica; clones are handles to the same one.
+pub struct Replica<S: State> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S: State> {
+    raft: Raft<S>,
+    state: Arc<S>,
+    gate: Arc<Gate>,
+    seeds: Arc<Seeds>,
+    config: ReplicaConfig,
+    inbound: Inbound<S>,
+    status: watch::Receiver<ReplicaStatus>,
+    /// Turns openraft's metrics into statuses; ends with the replica.
+    reporter: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl<S: State> Clone for Replica<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<S: State> std::fmt::Debug for Replica<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replica")
+            .field("ordinal", &self.inner.config.ordinal)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: State> Replica<S> {
+    /// Starts a replica on what its disk holds, on the current tokio runtime. It takes part in a
+    /// cluster once one was initialised here or has called here.
+    pub async fn start<L: Log, T: Transport>(
+        config: ReplicaConfig,
+        log: Arc<L>,
+        state: Arc<S>,
+        transport: Arc<T>,
+    ) -> Result<Self, Error> {
+        let raft_config = Arc::new(config.openraft()?);
+        let opened = Arc::clone(&state);
+        // From here on what the state has applied is on this node's disk, as the cosign gate and
+        // openraft take it to be.
+        let durable = config
+            .workplace
+            .run(move || {
+                opened.sync()?;
+                machine::progress(&*opened)
+            })
+            .await
+            .map_err(Error::fatal)?;
+        let bounds = log.bounds().map_err(Error::fatal)?;
+        let gate = Arc::new(Gate::new(durable, bounds.last.map(|last| last.index)));
+        let seeds = Arc::new(Seeds::new(config.seed));
+        let machine = Machine::new(
+            Arc::clone(&state),
+            Arc::clone(&gate),
+            config.workplace,
+            Arc::clone(&config.observer),
+            config.apply_entries,
+        );
+        let store = LogStore::new(log, Arc::clone(&gate), config.append_bytes);
+        let network = Network::<T, S>::new(transport, &config);
+        let building = Raft::new(config.ordinal, raft_config, network, store, machine);
+        let raft = seeds.scope(Box::pin(building)).await;
+        let raft = raft.map_err(Error::fatal)?;
+        let (status, reporter) = report(&raft);
+        let inbound = Inbound::new(raft.clone(), Arc::clone(&state), Arc::clone(&seeds), &config);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                raft,
+                state,
+                gate,
+                seeds,
+                config,
+                inbound,
+                status,
+                reporter: Mutex::new(Some(reporter)),
+            }),
+        })
+    }
+
+    /// Founds the cluster with `nodes`, by ordinal. Once, on one node, on empty disks.
+    pub async fn initialize(&self, nodes: BTreeMap<u64, PeerNode>) -> Result<(), Error> {
+        membership::check_first(self.inner.config.ordinal, &nodes)?;
+        let founding = self.inner.raft.initialize(nodes);
+        match self.inner.seeds.scope(founding).await {
+            Ok(()) => Ok(()),
+            Err(RaftError::APIError(error)) => Err(Error::Invalid {
+                what: error.to_string(),
+            }),
+            Err(RaftError::Fatal(fatal)) => Err(Error::fatal(fatal)),
+        }
+    }
+
+    /// Whether this node belongs to a cluster already.
+    pub async fn is_initialized(&self) -> Result<bool, Error> {
+        let asked = self.inner.raft.is_initialized();
+        self.inner.seeds.scope(asked).await.map_err(Error::fatal)
+    }
+
+    /// Has a command ordered, put on a majority's disks, and judged. The outcome is final and the
+    /// same on every node. Dropping the call does not take the command back.
+    pub async fn propose(&self, command: Command) -> Result<Outcome, Error> {
+        let bytes = codec::encode(command).map_err(|error| Error::Invalid {
+            what: error.to_string(),
+        })?;
+        let writing = self.inner.raft.client_write(CommandBytes(bytes));
+        let writing = self.inner.seeds.scope(writing);
+        let Ok(written) = timeout(self.inner.config.proposal_deadline, writing).await else {
+            return Err(Error::Unavailable {
+                what: "no outcome within the proposal's deadline",
+            });
+        };
+        match written {
+            Ok(response) => match response.data {
+                Reply::Outcome(outcome) => Ok(outcome),
+                Reply::Nothing => Err(Error::fatal("a command was answered like a blank entry")),
+            },
+            Err(RaftError::APIError(error)) => Err(self.not_written(error)),
+            Err(RaftError::Fatal(fatal)) => Err(Error::fatal(fatal)),
+        }
+    }
+
+    fn not_written(&self, error: ClientWriteError<TypeConfig>) -> Error {
+        match error {
+            ClientWriteError::ForwardToLeader(forward) => self.not_leader(&forward),
+            ClientWriteError::LogEntryDiscarded(_) => Error::Unavailable {
+                what: "leadership changed before the command was committed",
+            },
+            error @ (ClientWriteError::ChangeMembershipError(_)
+            | ClientWriteError::PreconditionFailed(_)) => Error::Invalid {
+                what: error.to_string(),
+            },
+        }
+    }
+
+    fn not_leader(&self, forward: &ForwardToLeader<TypeConfig>) -> Error {
+        let others = |leader: &u64| *leader != self.inner.config.ordinal;
+        Error::NotLeader {
+            hint: forward.leader_id.filter(others),
+        }
+    }
+
+    /// Returns once the state of this node shows everything that was recorded anywhere before the
+    /// call. Only the leader can know that; it asks a majority whether it still leads.
+    pub async fn read_barrier(&self) -> Result<(), Error> {
+        let asking = self.inner.raft.ensure_linearizable(ReadPolicy::ReadIndex);
+        let asking = self.inner.seeds.scope(asking);
+        match timeout(self.inner.config.proposal_deadline, asking).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)))) => {
+                Err(self.not_leader(&forward))
+            }
+            Ok(Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)))) => {
+                Err(Error::Unavailable {
+                    what: "no majority confirmed that this node leads",
+                })
+            }
+            Ok(Err(RaftError::Fatal(fatal))) => Err(Error::fatal(fatal)),
+            Err(_) => Err(Error::Unavailable {
+                what: "the state did not catch up within the deadline",
+            }),
+        }
+    }
+
+    /// How the replica is doing now.
+    pub fn status(&self) -> ReplicaStatus {
+        ReplicaStatus::from(&*self.inner.raft.metrics().borrow_watched())
+    }
+
+    /// The status, whenever something in it changes.
+    pub fn watch(&self) -> watch::Receiver<ReplicaStatus> {
+        self.inner.status.clone()
+    }
+
+    /// The state, for reading.
+    pub fn state(&self) -> &Arc<S> {
+        &self.inner.state
+    }
+
+    /// The receiving side, for whoever listens to the other nodes.
+    pub fn inbound(&self) -> Inbound<S> {
+        self.inner.inbound.clone()
+    }
+
+    /// The largest tree size all of whose entries are on this node's own disk: up to it a node
+    /// may cosign (identity.md, gate b).
+    pub fn flushed_tree_size(&self) -> TreeSize {
+        TreeSize::new(self.inner.gate.tree_size())
+    }
+
+    /// The value of [`flushed_tree_size`](Self::flushed_tree_size), whenever it grows.
+    pub fn flushed_watch(&self) -> watch::Receiver<u64> {
+        self.inner.gate.watch_released()
+    }
+
+    /// How far the state machine has come, after every step.
+    pub fn applied_watch(&self) -> watch::Receiver<Progress> {
+        self.inner.gate.watch_applied()
+    }
+
+    /// Makes a snapshot soon, whatever the settings say.
+    pub async fn snapshot(&self) -> Result<(), Error> {
+        let trigger = self.inner.raft.trigger();
+        let making = trigger.snapshot();
+        self.inner.seeds.scope(making).await.map_err(Error::fatal)
+    }
+
+    /// Hands leadership to the voter whose log is closest and who answered last, and waits until
+    /// another node leads. Nothing to do where this node does not lead.
+    pub async fn transfer_leadership(&self) -> Result<(), Error> {
+        let status = self.status();
+        if status.role != Role::Leader {
+            return Ok(());
+        }
+        let Some(heir) = heir(&status) else {
+            return Err(Error::Unavailable {
+                what: "no other voter answers",
+            });
+        };
+        let trigger = self.inner.raft.trigger();
+        let handing = self.inner.seeds.scope(trigger.transfer_leader(heir));
+        handing.await.map_err(Error::fatal)?;
+        let mut watch = self.watch();
+        let led_by_another = watch.wait_for(|status| {
+            status.role != Role::Leader && status.leader != Some(status.ordinal)
+        });
+        match timeout(self.inner.config.transfer_deadline, led_by_another).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Error::fatal("the replica has stopped")),
+            Err(_) => Err(Error::Unavailable {
+                what: "nobody took leadership in time",
+            }),
+        }
+    }
+
+    /// Resolves when the replica has failed, with the reason: the process then ends. Never
+    /// resolves after an orderly [`shutdown`](Self::shutdown).
+    pub async fn fatal(&self) -> Error {
+        let mut watch = self.watch();
+        let failed = watch.wait_for(|status| status.failure.is_some()).await;
+        let failure = failed.ok().and_then(|status| status.failure.clone());
+        match failure {
+            Some(what) => Error::Fatal { what },
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops taking part. What was proposed and not answered is unknown to its proposer.
+    pub async fn shutdown(&self) {
+        if self.inner.raft.shutdown().await.is_err() {
+            tracing::error!("consensus ended in a panic");
+        }
+        let reporter = self
+            .inner
+            .reporter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(reporter) = reporter
+            && timeout(Duration::from_secs(1), reporter).await.is_err()
+        {
+            tracing::warn!("the status reporter did not end with consensus");
+        }
+    }
+}
+
+/// The voter to hand leadership to: the longest log among those who answer, then the one who
+/// answered last.
+fn heir(status: &ReplicaStatus) -> Option<u64> {
+    status
+        .members
+        .voters
+        .iter()
+        .copied()
+        .filter(|voter| *voter != status.ordinal)
+        .filter_map(|voter| {
+            let matched = status.matched.get(&voter).copied().flatten()?;
+            let silent = status.answered_ms_ago.get(&voter).copied().flatten()?;
+            Some((matched, std::cmp::Reverse(silent), voter))
+        })
+        .max()
+        .map(|(_, _, voter)| voter)
+}
+
+fn report<S: State>(raft: &Raft<S>) -> (watch::Receiver<ReplicaStatus>, JoinHandle<()>) {
+    let mut metrics = raft.metrics();
+    let read = |metrics: &Metrics| ReplicaStatus::from(metrics);
+    let (sender, receiver) = watch::channel(read(&metrics.borrow_watched()));
+    let reporter = tokio::spawn(async move {
+        while metrics.changed().await.is_ok() {
+            let status = read(&metrics.borrow_watched());
+            let stopped = status.role == Role::Stopped;
+            sender.send_replace(status);
+            if stopped {
+                return;
+            }
+        }
+    });
+    (receiver, reporter)
+}

@@ -1,0 +1,62 @@
+//! Why a call on a replica did not end with an outcome, by what the caller does next.
+//!
+//! A refusal of the ledger is not here: it is an ordinary [`ledger::Outcome`].
+
+/// What the caller of a replica has to deal with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// This node does not lead, so nothing was proposed: ask the node in `hint`, once.
+    #[error("this node does not lead; {}", leader(*.hint))]
+    NotLeader {
+        /// The ordinal of the node that leads, as far as this one knows.
+        hint: Option<u64>,
+    },
+    /// No answer in time, or leadership was lost on the way. Whether the command is recorded is
+    /// unknown: send the same bytes again, which gives the same leaf.
+    #[error("no majority answered: {what}")]
+    Unavailable {
+        /// What was waited for.
+        what: &'static str,
+    },
+    /// The call cannot be right as it was made: a setting or a membership that is not one.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The replica has stopped for good; the process ends and start-up decides.
+    #[error("the replica has stopped: {what}")]
+    Fatal {
+        /// The cause, as the part that failed put it.
+        what: String,
+    },
+}
+
+fn leader(hint: Option<u64>) -> String {
+    hint.map_or_else(
+        || "no leader is known".to_owned(),
+        |ordinal| format!("node {ordinal} does"),
+    )
+}
+
+impl Error {
+    pub(crate) fn fatal(cause: impl ToString) -> Self {
+        Self::Fatal {
+            what: cause.to_string(),
+        }
+    }
+}
+
+/// Why a peer's message was not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The message breaks a rule of the protocol; consensus was not entered.
+    #[error("message from a peer refused: {0}")]
+    Invalid(&'static str),
+    /// A snapshot could not be stored.
+    #[error("snapshot not stored: {0}")]
+    Storage(String),
+    /// This replica has stopped.
+    #[error("the replica has stopped")]
+    Stopped,
+}
