@@ -1,0 +1,442 @@
+//! From a plan to keys, files and a signed manifest.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use caucus::{GroupId, MAX_TIES, Roll, RollEntry, RollKind, Rules, Slot, SubmissionId, UnitId};
+use merkle::{Hash, sha256};
+use note::{CosignerKey, KeyName, NoteError, SignedNote, SignerKey, UnixSeconds, b64};
+use receipt::leaf::{MAX_EVIDENCE, MAX_NOTE_BYTES, MAX_NOTE_LINES, Role};
+use receipt::{
+    Authority, Bundle, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId, NodeLine,
+    PersonKey, Policy, VoucherCode,
+};
+
+use super::plan::{NodePlan, Plan};
+use crate::random::Random;
+
+/// How many people of each role are made: as many as their acts need signers, and a spare where
+/// one may be lost on the night.
+const PEOPLE: [(Role, u8); 6] = [
+    (Role::Admin, 2),
+    (Role::Observer, 1),
+    (Role::Operator, 4),
+    (Role::Publisher, 2),
+    (Role::Registrar, 3),
+    (Role::Reviewer, 2),
+];
+
+/// Holders of authority keys, and how many of them sign a manifest.
+const AUTHORITY: (u8, u64) = (3, 2);
+
+/// An election, with every secret key of it.
+pub struct Made {
+    /// What it was made from.
+    pub plan: Plan,
+    /// The manifest, signed by as many of the authority as must.
+    pub manifest: SignedNote,
+    /// The manifest as it reads.
+    pub content: Manifest,
+    /// Everything a verifier needs.
+    pub bundle: Bundle,
+    /// SHA-256 of the manifest's text: it stands in every note.
+    pub genesis: Hash,
+    /// The same, as verifiers and nodes pin it.
+    pub fingerprint: Fingerprint,
+    /// The files the manifest names, as text.
+    pub files: Files,
+    /// Keys of people, by role.
+    pub people: BTreeMap<Role, Vec<SignerKey>>,
+    /// Keys of units.
+    pub units: BTreeMap<UnitId, UnitKeys>,
+    /// Keys of nodes, by ordinal.
+    pub nodes: Vec<NodeKeys>,
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Made")
+            .field("election", &self.plan.election)
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The files that a manifest names by their hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The units.
+    pub roster: String,
+    /// The rules.
+    pub rules: String,
+    /// Whose key may report for which unit.
+    pub roll: String,
+    /// Who must cosign at receipt level.
+    pub receipt_policy: String,
+    /// Who must cosign at final level.
+    pub final_policy: String,
+}
+
+/// The keys of one unit.
+#[derive(Debug)]
+pub struct UnitKeys {
+    /// The chair's.
+    pub a: SignerKey,
+    /// The sealed spare.
+    pub b: SignerKey,
+    /// The secretary's.
+    pub s: SignerKey,
+    /// For reports by telephone, each good for one.
+    pub vouchers: Vec<VoucherCode>,
+}
+
+/// The keys of one node.
+#[derive(Debug)]
+pub struct NodeKeys {
+    /// Its number in consensus.
+    pub ordinal: u64,
+    /// Its id.
+    pub id: NodeId,
+    /// Signs checkpoints for the log.
+    pub log: SignerKey,
+    /// Cosigns them for the node.
+    pub cosigner: CosignerKey,
+}
+
+/// Why an election cannot be made from a plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A satellite's pool is not in the rules.
+    #[error("unit `{0}` belongs to a pool that the rules do not have")]
+    UnknownPool(UnitId),
+    /// The largest sheet that these groups allow would not fit into a note, so that some chair
+    /// could find on the night that the report cannot be sent.
+    #[error(
+        "the largest possible sheet would have {bytes} bytes and {lines} lines; \
+         a note has at most {MAX_NOTE_BYTES} and {MAX_NOTE_LINES}"
+    )]
+    SheetTooLarge {
+        /// Bytes of the largest note.
+        bytes: usize,
+        /// Its lines.
+        lines: usize,
+    },
+    /// A key's name would be too long or hold a character that names may not.
+    #[error("`{0}` cannot be the name of a key")]
+    BadKeyName(String),
+    /// The roll cannot be written.
+    #[error("write the roll: {0}")]
+    Roll(String),
+    /// The manifest breaks a rule of its own, as with two nodes of one ordinal.
+    #[error("the manifest is not sound: {0}")]
+    BadManifest(String),
+    /// The manifest does not fit into a note.
+    #[error("sign the manifest")]
+    Sign(#[from] NoteError),
+}
+
+/// Makes an election. The same plan, random bytes and time give the same election.
+pub fn make(plan: Plan, random: &mut impl Random, now: UnixSeconds) -> Result<Made, Error> {
+    if let Some(unit) = plan.roster.unknown_pool(&plan.rules) {
+        return Err(Error::UnknownPool(unit.id.clone()));
+    }
+    check_size(&plan)?;
+    let people = make_people(&plan, random)?;
+    let units = make_units(&plan, random)?;
+    let nodes = make_nodes(&plan, random)?;
+    let roll = make_roll(&units)?;
+    let mut content = manifest_without_files(&plan, &people, &nodes, random, now);
+    let files = Files {
+        roster: plan.roster.to_string(),
+        rules: plan.rules.to_string(),
+        roll: roll.to_string(),
+        receipt_policy: Policy::receipt_for(&content).to_string(),
+        final_policy: Policy::final_file(&content),
+    };
+    content.receipt_policy = hash(&files.receipt_policy);
+    content.final_policy = hash(&files.final_policy);
+    content.roll = CountedFile { count: count(roll.line_count()), hash: hash(&files.roll) };
+    content.roster =
+        CountedFile { count: count(plan.roster.unit_count()), hash: hash(&files.roster) };
+    content.rules = hash(&files.rules);
+    let text = content.text();
+    let signers = people.get(&Role::Authority).into_iter().flatten();
+    let lines = signers
+        .take(usize::try_from(AUTHORITY.1).unwrap_or(usize::MAX))
+        .map(|key| key.sign(&text))
+        .collect();
+    let manifest = SignedNote::assemble(&text, lines)?;
+    receipt::Leaf::parse(&manifest).map_err(|error| Error::BadManifest(error.to_string()))?;
+    let bundle = bundle_of(&manifest, &files);
+    let genesis = manifest.text_hash();
+    let fingerprint = Fingerprint::of(genesis);
+    Ok(Made { plan, manifest, content, bundle, genesis, fingerprint, files, people, units, nodes })
+}
+
+/// Puts a manifest and its files together.
+fn bundle_of(manifest: &SignedNote, files: &Files) -> Bundle {
+    let mut bundle = Bundle::new(manifest.clone());
+    let Files { roster, rules, roll, receipt_policy, final_policy } = files;
+    for file in [roster, rules, roll, receipt_policy, final_policy] {
+        bundle.add_file(file.as_bytes().to_vec());
+    }
+    bundle
+}
+
+fn make_people(
+    plan: &Plan,
+    random: &mut impl Random,
+) -> Result<BTreeMap<Role, Vec<SignerKey>>, Error> {
+    let mut people = BTreeMap::new();
+    for number in 1..=AUTHORITY.0 {
+        let name = format!("{}/authority/A{number}", plan.election);
+        people.entry(Role::Authority).or_insert_with(Vec::new).push(signer(&name, random)?);
+    }
+    for (role, many) in PEOPLE {
+        for number in 1..=many {
+            let name = format!("{}/hq/{role}-{number}", plan.election);
+            people.entry(role).or_insert_with(Vec::new).push(signer(&name, random)?);
+        }
+    }
+    Ok(people)
+}
+
+fn make_units(
+    plan: &Plan,
+    random: &mut impl Random,
+) -> Result<BTreeMap<UnitId, UnitKeys>, Error> {
+    let mut units = BTreeMap::new();
+    for unit in plan.roster.units() {
+        let mut key = |slot: Slot| {
+            signer(&format!("{}/{}/{slot}", plan.election, unit.id), random)
+        };
+        let (a, b, s) = (key(Slot::A)?, key(Slot::B)?, key(Slot::S)?);
+        let vouchers = (0..plan.vouchers_per_unit)
+            .map(|_| {
+                let mut bytes = [0; 10];
+                random.fill(&mut bytes);
+                VoucherCode::from_bytes(bytes)
+            })
+            .collect();
+        units.insert(unit.id.clone(), UnitKeys { a, b, s, vouchers });
+    }
+    Ok(units)
+}
+
+fn make_nodes(plan: &Plan, random: &mut impl Random) -> Result<Vec<NodeKeys>, Error> {
+    let make = |node: &NodePlan| {
+        let cosigner = format!("{}/{}", plan.origin, node.id);
+        Ok(NodeKeys {
+            ordinal: node.ordinal,
+            id: node.id.clone(),
+            log: SignerKey::from_seed(plan.origin.key_name().clone(), random.seed()),
+            cosigner: CosignerKey::from_seed(key_name(&cosigner)?, random.seed()),
+        })
+    };
+    plan.nodes.iter().map(make).collect()
+}
+
+fn make_roll(units: &BTreeMap<UnitId, UnitKeys>) -> Result<Roll, Error> {
+    let mut roll = Roll::default();
+    for (unit, keys) in units {
+        let slots = [(Slot::A, &keys.a), (Slot::B, &keys.b), (Slot::S, &keys.s)];
+        let keys_of = slots
+            .into_iter()
+            .map(|(slot, key)| RollKind::Key { slot, vkey: key.verifier().to_string() });
+        let vouchers = keys
+            .vouchers
+            .iter()
+            .map(|voucher| RollKind::Voucher { hash: b64::encode_hash(&voucher.hash(unit)) });
+        for kind in keys_of.chain(vouchers) {
+            roll.insert(RollEntry { unit: unit.clone(), kind }).map_err(Error::Roll)?;
+        }
+    }
+    Ok(roll)
+}
+
+/// The manifest with the hashes of its files still to be filled in: the policies are made from
+/// the keys that stand in it.
+fn manifest_without_files(
+    plan: &Plan,
+    people: &BTreeMap<Role, Vec<SignerKey>>,
+    nodes: &[NodeKeys],
+    random: &mut impl Random,
+    now: UnixSeconds,
+) -> Manifest {
+    let mut keys: Vec<PersonKey> = people
+        .iter()
+        .flat_map(|(role, keys)| {
+            keys.iter().map(|key| PersonKey { role: *role, key: key.verifier().clone() })
+        })
+        .collect();
+    keys.sort_by_cached_key(|person| format!("{} {}", person.role, person.key));
+    let mut names: Vec<KeyName> = people
+        .get(&Role::Authority)
+        .into_iter()
+        .flatten()
+        .map(|key| key.verifier().name().clone())
+        .collect();
+    names.sort();
+    let line = |node: &NodeKeys| NodeLine {
+        ordinal: node.ordinal,
+        id: node.id.clone(),
+        log: node.log.verifier().clone(),
+        cosigner: node.cosigner.verifier().clone(),
+    };
+    let unknown = sha256(b"");
+    Manifest {
+        header: Header {
+            election: plan.election.clone(),
+            genesis: None,
+            id: SubmissionId::from_bytes(random.id()),
+            time: now,
+        },
+        version: 1,
+        previous: None,
+        effect: Effect::WithItsLeaf,
+        kind: plan.kind,
+        origin: plan.origin.clone(),
+        recovered: None,
+        lost: Vec::new(),
+        authority: Authority { threshold: AUTHORITY.1, names },
+        keys,
+        nodes: nodes.iter().map(line).collect(),
+        spares: Vec::new(),
+        witnesses: Vec::new(),
+        opens: plan.opens,
+        closes: plan.closes,
+        receipt_policy: unknown,
+        final_policy: unknown,
+        roll: CountedFile { count: 0, hash: unknown },
+        roster: CountedFile { count: 0, hash: unknown },
+        rules: unknown,
+    }
+}
+
+/// Refuses a contest in which some sheet could not be sent.
+fn check_size(plan: &Plan) -> Result<(), Error> {
+    let (bytes, lines) = largest_note(&plan.rules);
+    let fits = bytes <= MAX_NOTE_BYTES && u32::try_from(lines).is_ok_and(|n| n <= MAX_NOTE_LINES);
+    if fits { Ok(()) } else { Err(Error::SheetTooLarge { bytes, lines }) }
+}
+
+/// Bytes and lines of the longest note that a unit could have to send: every count at its
+/// longest, all ties between all groups, all evidence, signed by two operators with a voucher.
+fn largest_note(rules: &Rules) -> (usize, usize) {
+    const NUMBER: usize = 16;
+    const TOKEN: usize = caucus::TOKEN_MAX;
+    const HASH: usize = 44;
+    /// `— <name> <base64 of id and signature>`, twice.
+    const SIGNATURES: usize = 2 * (KeyName::MAX_LEN + 4 + 96 + 1);
+    /// `image/jpeg` and its like; a sheet is photographed or scanned.
+    const MEDIA_TYPE: usize = 24;
+    let group = |id: &GroupId| id.as_str().len();
+    let groups = rules.groups().len();
+    let names: usize = rules.groups().iter().map(|g| group(&g.id)).sum();
+    let longest = rules.groups().iter().map(|g| group(&g.id)).max().unwrap_or(0);
+    // First line, election, genesis, id, time, unit, seq, supersedes, channel, voucher, attendees.
+    let head = 28 + (10 + TOKEN) + (9 + HASH) + 36 + (6 + NUMBER) + (6 + TOKEN) + (5 + NUMBER)
+        + (12 + HASH) + 14 + 31 + (11 + NUMBER);
+    let votes = 2 * (groups * (10 + NUMBER) + names);
+    let delegates = groups * (12 + NUMBER) + names;
+    let tie = 20 + names + groups + longest;
+    let evidence = 12 + HASH + MEDIA_TYPE + NUMBER;
+    let bytes =
+        head + votes + delegates + MAX_TIES * tie + MAX_EVIDENCE * evidence + 1 + SIGNATURES;
+    (bytes, 11 + 3 * groups + MAX_TIES + MAX_EVIDENCE + 3)
+}
+
+fn signer(name: &str, random: &mut impl Random) -> Result<SignerKey, Error> {
+    Ok(SignerKey::from_seed(key_name(name)?, random.seed()))
+}
+
+fn key_name(name: &str) -> Result<KeyName, Error> {
+    KeyName::parse(name).map_err(|_| Error::BadKeyName(name.to_owned()))
+}
+
+fn hash(file: &str) -> Hash {
+    sha256(file.as_bytes())
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use caucus::ElectionId;
+    use note::Origin;
+    use receipt::{Election, ElectionKind};
+
+    use super::*;
+    use crate::election::small_roster;
+    use crate::random::SeededRandom;
+
+    fn plan(units: u32) -> Plan {
+        let rules = Rules::iowa_2020();
+        Plan {
+            election: ElectionId::parse("desk").unwrap(),
+            origin: Origin::parse_election("tally.example/desk").unwrap(),
+            kind: ElectionKind::Rehearsal,
+            roster: small_roster(units, &rules).unwrap(),
+            rules,
+            nodes: NodePlan::on_loopback(3, 7100).unwrap(),
+            opens: UnixSeconds::new(100),
+            closes: UnixSeconds::new(200),
+            vouchers_per_unit: 3,
+        }
+    }
+
+    fn made(seed: u64) -> Made {
+        make(plan(9), &mut SeededRandom::new(seed), UnixSeconds::new(50)).unwrap()
+    }
+
+    #[test]
+    fn a_made_election_opens_under_its_own_fingerprint_and_no_other() {
+        let made = made(1);
+        assert!(Election::open(&made.bundle, &made.fingerprint).is_ok());
+        let other = super::tests::made(2);
+        assert!(Election::open(&made.bundle, &other.fingerprint).is_err());
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_election() {
+        assert_eq!(made(1).manifest.bytes(), made(1).manifest.bytes());
+        assert_eq!(made(1).files, made(1).files);
+        assert_ne!(made(1).manifest.bytes(), made(2).manifest.bytes());
+    }
+
+    #[test]
+    fn every_unit_has_three_keys_and_its_vouchers_on_the_roll() {
+        let made = made(1);
+        let roll = Roll::parse(&made.files.roll).unwrap();
+        assert_eq!(roll.keys().count(), 27);
+        assert_eq!(roll.vouchers().count(), 27);
+        for (unit, keys) in &made.units {
+            let a = keys.a.verifier().to_string();
+            assert_eq!(roll.key(unit, Slot::A), Some(a.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_contest_whose_largest_sheet_does_not_fit_is_refused() {
+        let mut text = Rules::iowa_2020().to_string();
+        let groups: String =
+            (10..64).map(|n| format!("group zz-a-rather-long-name-{n} Group {n}\n")).collect();
+        text = text.replace("group yang Andrew Yang\n", "");
+        text = text.replace("national district 1 ", &format!("{groups}national district 1 "));
+        let mut plan = plan(3);
+        plan.rules = Rules::parse(&text).unwrap();
+        let error = make(plan, &mut SeededRandom::new(1), UnixSeconds::new(0)).unwrap_err();
+        assert!(matches!(error, Error::SheetTooLarge { .. }), "{error}");
+    }
+
+    #[test]
+    fn no_secret_shows_in_debug_output() {
+        let made = made(1);
+        let shown = format!("{made:?} {:?}", made.units.values().next());
+        assert!(!shown.contains("PRIVATE"), "{shown}");
+        assert!(!shown.contains(&made.units.values().next().unwrap().vouchers[0].to_string()));
+    }
+}

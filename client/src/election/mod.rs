@@ -1,0 +1,19 @@
+//! Making an election: a plan goes in, keys and files come out.
+//!
+//! ```text
+//! Plan ─► make(plan, random, now) ─► Made        pure: no disk, no clock, no network
+//! Made ─► write(folder, …)                       the folder that `election new` leaves behind
+//! ```
+//!
+//! All secret keys are made in one place here, which is right for a desk or a rehearsal and wrong
+//! for a night that counts: there each holder makes their own, and the authority signs offline.
+
+mod make;
+mod plan;
+mod shape;
+mod write;
+
+pub use make::{Error, Made, NodeKeys, UnitKeys, make};
+pub use plan::{NodePlan, Plan};
+pub use shape::small_roster;
+pub use write::{WriteError, Written, node_config, write};
