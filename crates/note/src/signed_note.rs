@@ -44,6 +44,9 @@ impl SignedNote {
         if lines > limits.lines {
             return Err(malformed(limits.lines, "the note has too many lines"));
         }
+        if note.starts_with('\n') {
+            return Err(malformed(0, "a note begins with a line of text"));
+        }
         // The first blank line ends the text: other parsers split at the last, and with one blank
         // line only, all of them agree on what was signed.
         let (text, signatures) = note
@@ -113,12 +116,8 @@ pub enum NoteError {
     },
 }
 
-/// At least one line of printable ASCII, the last complete. That no line is blank follows from
-/// where the text was cut, but for the first.
+/// Printable ASCII; that no line is blank follows from where the text was cut.
 fn check_text(text: &str) -> Result<(), NoteError> {
-    if text.starts_with('\n') {
-        return Err(malformed(0, "the text has no blank line"));
-    }
     let allowed = |character| matches!(character, ' '..='~' | '\n');
     match text.split_once(|character| !allowed(character)) {
         None => Ok(()),
@@ -129,9 +128,10 @@ fn check_text(text: &str) -> Result<(), NoteError> {
 fn parse_signatures(block: &str, text: &str) -> Result<Vec<SignatureLine>, NoteError> {
     // The text's lines and the blank one come before.
     let first = lines_in(text).saturating_add(1);
+    let last = first.saturating_add(lines_in(block));
     let block = block
         .strip_suffix('\n')
-        .ok_or_else(|| malformed(first, "the note ends with a complete signature line"))?;
+        .ok_or_else(|| malformed(last, "the note ends with a complete signature line"))?;
     let mut signatures: Vec<SignatureLine> = Vec::new();
     for (index, line) in block.split('\n').enumerate() {
         let refuse = |what| malformed(first.saturating_add(index), what);
