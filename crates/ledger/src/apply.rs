@@ -1,0 +1,98 @@
+//! The state machine: one command in, its outcome and its changes out.
+
+use caucus::Refusal;
+use receipt::Leaf;
+
+use crate::changes::Changes;
+use crate::command::{Act, Command};
+use crate::draft::Draft;
+use crate::intake::{self, Admission, Authentic, Stop};
+use crate::outcome::{Head, Outcome};
+use crate::rows;
+use crate::tables::{Fault, Tables};
+use crate::{attest, close, keys, manifest, side, submit};
+
+/// Applies a command to the state that `tables` show.
+///
+/// The answer is a function of the two arguments alone. The changes are to be written all together
+/// before the next command is applied to the same tables, or laid over them with an
+/// [`Overlay`](crate::Overlay). A refusal is an outcome; an error means that the state itself can
+/// not be read, and then nothing was decided.
+pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Changes), Fault> {
+    let mut draft = Draft::new(tables);
+    let (bytes, files) = match &command.act {
+        Act::Note { bytes } => (bytes, &[][..]),
+        Act::Manifest { note, files } => (note, files.as_slice()),
+    };
+    let outcome = match intake::admit(tables, bytes)? {
+        Admission::Known { leaf, unit } => {
+            Outcome::AlreadyRecorded { leaf, head: head_of(tables, unit.as_ref())? }
+        }
+        Admission::Refused { refusal, unit } => {
+            Outcome::Refused { refusal, head: head_of(tables, unit.as_ref())? }
+        }
+        Admission::Authentic(authentic) => match act(&mut draft, &authentic, files) {
+            Ok(outcome) => outcome,
+            Err(Stop::Fault(fault)) => return Err(fault),
+            Err(Stop::Refused(refusal)) => {
+                // Whatever the act had begun to write is dropped with its draft.
+                draft = Draft::new(tables);
+                side::keep_refused(&mut draft, command.at, &authentic, &refusal)?;
+                Outcome::Refused { refusal, head: head_of(tables, authentic.leaf.unit())? }
+            }
+        },
+    };
+    side::advance_time(&mut draft, command.at)?;
+    draft.seal_side()?;
+    Ok((outcome, draft.into_changes()))
+}
+
+/// What each type of note does: one arm for each row of the table of leaves.
+fn act<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    authentic: &Authentic,
+    files: &[alloc::vec::Vec<u8>],
+) -> Result<Outcome, Stop> {
+    match &authentic.leaf {
+        Leaf::Manifest(manifest) => manifest::put_in_force(draft, authentic, manifest, files),
+        Leaf::Activate(activate) => manifest::activate(draft, authentic, activate),
+        Leaf::Submission(submission) => submit::record(draft, authentic, submission),
+        Leaf::Attest(attest) => attest::record(draft, authentic, attest),
+        Leaf::Enrol(enrol) => keys::enrol(draft, authentic, enrol),
+        Leaf::Revoke(revoke) => keys::revoke(draft, authentic, revoke),
+        Leaf::Close(_) => close::close(draft, authentic),
+        Leaf::Review(review) => not_offered(draft, Some((&review.unit, review.of))),
+        Leaf::Void(void) => not_offered(draft, Some((&void.unit, void.of))),
+        Leaf::Dispute(dispute) => not_offered(draft, Some((&dispute.unit, dispute.of))),
+        Leaf::Answer(_)
+        | Leaf::Recanvass(_)
+        | Leaf::Recount(_)
+        | Leaf::Publish(_)
+        | Leaf::Hold(_)
+        | Leaf::Roster(_) => not_offered(draft, None),
+        // Intake lets no signed totals pass.
+        Leaf::Totals(_) => Err(Refusal::WrongRole.into()),
+    }
+}
+
+/// Acts that this version knows but does not apply. One that names a head which has moved is told
+/// so first, as it always will be.
+fn not_offered<T: Tables>(
+    draft: &Draft<'_, T>,
+    of: Option<(&caucus::UnitId, merkle::LeafHash)>,
+) -> Result<Outcome, Stop> {
+    if let Some((unit, hash)) = of
+        && rows::sheet(draft, unit)?.head().map(|head| head.hash) != Some(hash)
+    {
+        return Err(Refusal::Stale.into());
+    }
+    Err(Refusal::NotOffered.into())
+}
+
+/// The head that every answer about a unit carries.
+fn head_of<T: Tables>(tables: &T, unit: Option<&caucus::UnitId>) -> Result<Option<Head>, Fault> {
+    match unit {
+        Some(unit) => Ok(rows::sheet(tables, unit)?.head()),
+        None => Ok(None),
+    }
+}

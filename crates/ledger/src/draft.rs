@@ -1,0 +1,138 @@
+//! What one command is about to change: reads see the command's own writes, and nothing leaves
+//! the draft until the command has been accepted whole.
+//!
+//! Leaves are appended here, and here each leaf's rows enter the leaf digest.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use merkle::{Frontier, Hash, LeafIndex, TreeSize};
+use note::{SignatureLine, VerifierKey};
+
+use crate::changes::{self, Changes};
+use crate::codec::Writer;
+use crate::intake::Authentic;
+use crate::outcome::LeafRef;
+use crate::overlay::Overlay;
+use crate::rows::{self, LeafIndexRow};
+use crate::tables::{Fault, Table, Tables};
+
+/// Tables with one command's writes on top.
+#[derive(Debug)]
+pub(crate) struct Draft<'a, T> {
+    overlay: Overlay<'a, T>,
+    /// Keys written since the last leaf was sealed: what the next digest covers.
+    touched: BTreeSet<(Table, Vec<u8>)>,
+}
+
+impl<'a, T: Tables> Draft<'a, T> {
+    pub(crate) fn new(tables: &'a T) -> Self {
+        Self { overlay: Overlay::new(tables), touched: BTreeSet::new() }
+    }
+
+    pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.touched.insert((table, key.clone()));
+        self.overlay.put(table, key, Some(value));
+    }
+
+    pub(crate) fn delete(&mut self, table: Table, key: Vec<u8>) {
+        self.touched.insert((table, key.clone()));
+        self.overlay.put(table, key, None);
+    }
+
+    /// Appends a leaf of these exact bytes to the tree. What it changes besides is written next,
+    /// and [`Draft::seal_leaf`] ends it.
+    pub(crate) fn append_leaf(&mut self, bytes: &[u8], text: &Hash) -> Result<LeafRef, Fault> {
+        let mut frontier = rows::frontier(self)?;
+        let leaf =
+            LeafRef { index: LeafIndex::new(frontier.size().get()), hash: merkle::leaf_hash(bytes) };
+        for node in frontier.push(leaf.hash) {
+            let mut key = Writer::new();
+            key.small(node.level).number(node.index);
+            self.put(Table::Node, key.finish(), node.hash.as_bytes().to_vec());
+        }
+        self.put_frontier(&frontier);
+        self.put(Table::Leaf, rows::number_key(leaf.index.get()), bytes.to_vec());
+        let index = LeafIndexRow(leaf.index).encode();
+        self.put(Table::LeafHash, leaf.hash.as_bytes().to_vec(), index.clone());
+        self.put(Table::Text, text.as_bytes().to_vec(), index);
+        Ok(leaf)
+    }
+
+    /// Appends the leaf that a note is, and takes its id from its signers.
+    pub(crate) fn append_note(&mut self, authentic: &Authentic) -> Result<LeafRef, Fault> {
+        let leaf = self.append_leaf(authentic.note.bytes(), &authentic.text_hash)?;
+        for signer in &authentic.signers {
+            let key = rows::signer_id_key(&signer.key, &authentic.id);
+            self.put(Table::SignerId, key, LeafIndexRow(leaf.index).encode());
+        }
+        Ok(leaf)
+    }
+
+    fn put_frontier(&mut self, frontier: &Frontier) {
+        self.put(Table::Meta, rows::META_FRONTIER.to_vec(), frontier.to_bytes());
+    }
+
+    /// Ends a leaf: everything written since the one before enters the digest under its index.
+    pub(crate) fn seal_leaf(&mut self, index: LeafIndex) -> Result<(), Fault> {
+        let before = rows::leaf_digest(self, TreeSize::new(index.get()))?.ok_or(Fault::Corrupt {
+            table: Table::LeafDigest,
+            what: "the digest of the leaf before is missing",
+        })?;
+        let digest = changes::leaf_digest(&before, index, self.touched_rows());
+        self.touched.clear();
+        self.overlay.put(
+            Table::LeafDigest,
+            rows::number_key(index.get()),
+            Some(digest.as_bytes().to_vec()),
+        );
+        Ok(())
+    }
+
+    /// Ends the side state's part of a command: what was written to it enters the side digest.
+    pub(crate) fn seal_side(&mut self) -> Result<(), Fault> {
+        if self.touched.is_empty() {
+            return Ok(());
+        }
+        let before = rows::side_digest(self)?;
+        let digest = changes::side_digest(&before, self.touched_rows());
+        self.touched.clear();
+        self.overlay.put(
+            Table::Side,
+            rows::SIDE_DIGEST.to_vec(),
+            Some(digest.as_bytes().to_vec()),
+        );
+        Ok(())
+    }
+
+    fn touched_rows(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
+        self.overlay.rows().filter(|(table, key, _)| {
+            // A set of pairs can not be asked with a borrowed key; a command touches a few dozen.
+            self.touched.contains(&(*table, key.to_vec()))
+        })
+    }
+
+    pub(crate) fn into_changes(self) -> Changes {
+        self.overlay.into_changes()
+    }
+}
+
+impl<T: Tables> Tables for Draft<'_, T> {
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.overlay.read(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        self.overlay.scan(table, prefix, visit)
+    }
+
+    fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
+        self.overlay.accepts(key, text, line)
+    }
+}

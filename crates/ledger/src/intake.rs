@@ -1,0 +1,199 @@
+//! What every note has to pass before its type is asked: steps 1 to 7 of the order of refusals.
+//!
+//! ```text
+//! 1  too_large, malformed
+//! 2  its text is a leaf already: that leaf again, whatever has become of the key
+//! 3  wrong_election (before the first manifest: no_manifest)
+//! 4  unknown_unit
+//! 5  unknown_key, wrong_role, too_few_signers, revoked_key
+//! 6  bad_signature
+//! 7  id_reuse
+//! ```
+//! Steps 8 to 11 are the type's own and stand in its file.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use caucus::{Refusal, SubmissionId, UnitId};
+use merkle::Hash;
+use note::{NoteError, SignedNote, b64};
+use receipt::leaf::{Leaf, LeafKind, Place, Scope};
+use receipt::Manifest;
+
+use crate::outcome::LeafRef;
+use crate::rows::{self, Signer};
+use crate::signers;
+use crate::tables::{Fault, Tables};
+
+/// Why an act stopped: the signer must act, or nobody here can.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Refused(Refusal),
+    Fault(Fault),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A note whose signatures are of active keys of the roles its type asks for.
+#[derive(Debug)]
+pub(crate) struct Authentic {
+    pub(crate) note: SignedNote,
+    pub(crate) leaf: Leaf,
+    pub(crate) text_hash: Hash,
+    /// The note's id, once a signer.
+    pub(crate) id: SubmissionId,
+    /// Who signed, in the note's order: at least one.
+    pub(crate) signers: Vec<Signer>,
+}
+
+/// What intake makes of a note.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// Its type decides what becomes of it.
+    Authentic(Authentic),
+    /// Its text is a leaf already.
+    Known {
+        leaf: LeafRef,
+        unit: Option<UnitId>,
+    },
+    /// Nobody we know stands behind it as it is.
+    Refused {
+        refusal: Refusal,
+        unit: Option<UnitId>,
+    },
+}
+
+/// Takes a note through the steps that all types share.
+pub(crate) fn admit<T: Tables>(tables: &T, bytes: &[u8]) -> Result<Admission, Fault> {
+    let (note, leaf) = match parse(bytes) {
+        Ok(parsed) => parsed,
+        Err(refusal) => return Ok(Admission::Refused { refusal, unit: None }),
+    };
+    let unit = subject(&leaf).cloned();
+    let text_hash = note.text_hash();
+    if let Some(leaf) = rows::leaf_by_text(tables, &text_hash)? {
+        return Ok(Admission::Known { leaf, unit });
+    }
+    match authenticate(tables, note, leaf, text_hash) {
+        Ok(authentic) => Ok(Admission::Authentic(authentic)),
+        Err(Stop::Refused(refusal)) => Ok(Admission::Refused { refusal, unit }),
+        Err(Stop::Fault(fault)) => Err(fault),
+    }
+}
+
+/// Step 1.
+fn parse(bytes: &[u8]) -> Result<(SignedNote, Leaf), Refusal> {
+    let note = SignedNote::parse_within(bytes, LeafKind::limits(bytes)).map_err(|error| match error {
+        NoteError::TooLarge { bytes, limit } => {
+            let wide = |length| u64::try_from(length).unwrap_or(u64::MAX);
+            Refusal::TooLarge { bytes: wide(bytes), limit: wide(limit) }
+        }
+        NoteError::Malformed { line, what } => Refusal::Malformed { line, what: what.into() },
+    })?;
+    let leaf = Leaf::parse(&note)
+        .map_err(|malformed| Refusal::Malformed { line: malformed.line, what: malformed.what })?;
+    Ok((note, leaf))
+}
+
+/// The unit a note speaks of, which must exist.
+fn subject(leaf: &Leaf) -> Option<&UnitId> {
+    match leaf {
+        Leaf::Enrol(enrol) => match &enrol.place {
+            Place::Slot { unit, .. } => Some(unit),
+            Place::Role(_) => None,
+        },
+        Leaf::Publish(gate) | Leaf::Hold(gate) => match &gate.scope {
+            Scope::Unit(unit) => Some(unit),
+            Scope::All | Scope::County(_) => None,
+        },
+        Leaf::Manifest(_)
+        | Leaf::Activate(_)
+        | Leaf::Submission(_)
+        | Leaf::Attest(_)
+        | Leaf::Review(_)
+        | Leaf::Void(_)
+        | Leaf::Dispute(_)
+        | Leaf::Answer(_)
+        | Leaf::Recanvass(_)
+        | Leaf::Recount(_)
+        | Leaf::Revoke(_)
+        | Leaf::Roster(_)
+        | Leaf::Close(_)
+        | Leaf::Totals(_) => leaf.unit(),
+    }
+}
+
+/// Steps 3 to 7.
+fn authenticate<T: Tables>(
+    tables: &T,
+    note: SignedNote,
+    leaf: Leaf,
+    text_hash: Hash,
+) -> Result<Authentic, Stop> {
+    let first = check_election(tables, &leaf)?;
+    if let Some(unit) = subject(&leaf)
+        && rows::unit(tables, unit)?.is_none()
+    {
+        return Err(Refusal::UnknownUnit { unit: unit.clone() }.into());
+    }
+    let signers = signers::check(tables, &note, &leaf, first)?;
+    // Totals have no header, and were refused with step 1.
+    let id = leaf.header().map(|header| header.id).ok_or(Refusal::WrongRole)?;
+    for signer in &signers {
+        if rows::signer_id(tables, &signer.key, &id)?.is_some() {
+            return Err(Refusal::IdReuse.into());
+        }
+    }
+    Ok(Authentic { note, leaf, text_hash, id, signers })
+}
+
+/// Whether a note belongs to this election; the first manifest is the one that makes it. Answers
+/// with that manifest if this is it.
+fn check_election<'l, T: Tables>(tables: &T, leaf: &'l Leaf) -> Result<Option<&'l Manifest>, Stop> {
+    let (Some(election), Some(genesis)) = (rows::election(tables)?, rows::genesis(tables)?) else {
+        return match leaf {
+            Leaf::Manifest(manifest) if manifest.version == 1 => Ok(Some(manifest)),
+            Leaf::Manifest(_)
+            | Leaf::Activate(_)
+            | Leaf::Submission(_)
+            | Leaf::Attest(_)
+            | Leaf::Review(_)
+            | Leaf::Void(_)
+            | Leaf::Dispute(_)
+            | Leaf::Answer(_)
+            | Leaf::Recanvass(_)
+            | Leaf::Recount(_)
+            | Leaf::Publish(_)
+            | Leaf::Hold(_)
+            | Leaf::Enrol(_)
+            | Leaf::Revoke(_)
+            | Leaf::Roster(_)
+            | Leaf::Close(_)
+            | Leaf::Totals(_) => Err(Refusal::NoManifest.into()),
+        };
+    };
+    let Some(header) = leaf.header() else {
+        return Err(Refusal::WrongRole.into());
+    };
+    if header.election.as_str() != election {
+        let found = header.election.to_string();
+        return Err(Refusal::WrongElection { expected: election, found }.into());
+    }
+    if header.genesis != Some(genesis) {
+        // The same name, but a rehearsal or another instance: only the genesis tells.
+        let instance = |hash| alloc::format!("{election}, genesis {}", b64::encode_hash(hash));
+        let found = header.genesis.as_ref().map_or_else(|| "-".to_string(), instance);
+        return Err(Refusal::WrongElection { expected: instance(&genesis), found }.into());
+    }
+    Ok(None)
+}

@@ -1,0 +1,294 @@
+//! Keys that come and go on the night: enrol, revoke, and the spare that suspends its chair's.
+
+use alloc::collections::BTreeSet;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use caucus::{Refusal, Slot, UnitId};
+use note::VerifierKey;
+use receipt::leaf::{Earlier, Enrol, KeyReference, Place, Revoke, Role};
+
+use crate::assess;
+use crate::draft::Draft;
+use crate::intake::{Authentic, Stop};
+use crate::outcome::Outcome;
+use crate::rows::{self, KeyRef, KeyRow, Office, SheetRow, Signer, Tenure, Use};
+use crate::tables::{Fault, Table, Tables};
+
+/// No revocation may leave fewer: enrol, revoke and roster need two.
+const LEAST_REGISTRARS: usize = 2;
+
+/// Puts a key into an office, from the next leaf on.
+///
+/// A key that was revoked never comes back, and a key stands in one place only: two names for one
+/// key would be two signers.
+pub(crate) fn enrol<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    authentic: &Authentic,
+    enrol: &Enrol,
+) -> Result<Outcome, Stop> {
+    let office = Office::of(&enrol.place);
+    let key = KeyRef::of(&enrol.key);
+    let known = rows::key(draft, &key)?;
+    if known.as_ref().is_some_and(|row| row.revoked.is_some()) {
+        return Err(Refusal::RevokedKey.into());
+    }
+    if stands_elsewhere(draft, &enrol.key, &office)? {
+        let line = match &enrol.place {
+            Place::Slot { .. } => 8,
+            Place::Role(_) => 7,
+        };
+        let what = "the key stands in another place already".to_string();
+        return Err(Refusal::Malformed { line, what }.into());
+    }
+    let replaced = match &enrol.replaces {
+        Some(reference) => Some(holder(draft, reference, &office)?),
+        None => None,
+    };
+
+    let leaf = draft.append_note(authentic)?;
+    if let Some((replaced, mut row)) = replaced {
+        row.end(&office);
+        put_key(draft, &replaced, &row);
+    }
+    grant(draft, &enrol.key, office)?;
+    draft.seal_leaf(leaf.index)?;
+    Ok(Outcome::Applied { leaf })
+}
+
+/// Takes a key out of every office, from the next leaf on. If it was stolen, what it signed is in
+/// doubt, and the units concerned are held.
+pub(crate) fn revoke<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    authentic: &Authentic,
+    revoke: &Revoke,
+) -> Result<Outcome, Stop> {
+    let key = KeyRef { id: revoke.key.id, name: revoke.key.name.clone() };
+    let mut row = rows::key(draft, &key)?.ok_or(Refusal::UnknownTarget)?;
+    // Who signs manifests is the manifests' own business.
+    if row.grant(&Office::Role(Role::Authority)).is_some() {
+        return Err(Refusal::UnknownTarget.into());
+    }
+    // A key once in doubt stays in doubt.
+    row.revoked = match (row.revoked, revoke.earlier) {
+        (Some(Earlier::Doubt), _) | (_, Earlier::Doubt) => Some(Earlier::Doubt),
+        (Some(Earlier::Stand) | None, Earlier::Stand) => Some(Earlier::Stand),
+    };
+    let was_registrar = row.grant(&Office::Role(Role::Registrar)).is_some();
+    if was_registrar && registrars_without(draft, &key)? < LEAST_REGISTRARS {
+        return Err(Refusal::FewRegistrars.into());
+    }
+
+    let leaf = draft.append_note(authentic)?;
+    put_key(draft, &key, &row);
+    if revoke.earlier == Earlier::Doubt {
+        let rules = rows::rules(draft)?.ok_or(Refusal::NoManifest)?;
+        for id in units_signed_by(draft, &key)? {
+            if let Some(unit) = rows::unit(draft, &id)? {
+                let sheet = rows::sheet(draft, &id)?;
+                assess::settle(draft, &unit, &rules, sheet)?;
+            }
+        }
+    }
+    draft.seal_leaf(leaf.index)?;
+    Ok(Outcome::Applied { leaf })
+}
+
+/// Notes that a chair's key was used. The first leaf of a spare suspends the key it stands in for:
+/// from then on the two can not be told apart from two people.
+pub(crate) fn note_use<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    unit: &UnitId,
+    signer: &Signer,
+) -> Result<(), Fault> {
+    if signer.slot != Some(Slot::B) {
+        return Ok(());
+    }
+    let spare = Office::Unit(unit.clone(), Slot::B);
+    let Some(mut row) = rows::key(draft, &signer.key)? else {
+        return Ok(());
+    };
+    if !row.take_first_use(&spare) {
+        return Ok(());
+    }
+    put_key(draft, &signer.key, &row);
+    let chair = Office::Unit(unit.clone(), Slot::A);
+    let name = slot_name(draft, unit, Slot::A)?;
+    for (key, mut row) in rows::keys_named(draft, &name)? {
+        if row.suspend(&chair) {
+            put_key(draft, &key, &row);
+        }
+    }
+    Ok(())
+}
+
+/// Whether what this chair's key signs is recorded as a rival.
+pub(crate) fn is_suspended<T: Tables>(
+    tables: &T,
+    unit: &UnitId,
+    signer: &Signer,
+) -> Result<bool, Fault> {
+    let Some(slot) = signer.slot else {
+        return Ok(false);
+    };
+    let office = Office::Unit(unit.clone(), slot);
+    let row = rows::key(tables, &signer.key)?;
+    let tenure = row.as_ref().and_then(|row| row.grant(&office)).map(|grant| grant.tenure);
+    Ok(tenure == Some(Tenure::Suspended))
+}
+
+/// How the key of a unit's slot is named.
+pub(crate) fn slot_name<T: Tables>(
+    tables: &T,
+    unit: &UnitId,
+    slot: Slot,
+) -> Result<alloc::string::String, Fault> {
+    let election = rows::election(tables)?.unwrap_or_default();
+    Ok(alloc::format!("{election}/{unit}/{slot}"))
+}
+
+/// Puts a key into an office, or back into it.
+pub(crate) fn grant<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    key: &VerifierKey,
+    office: Office,
+) -> Result<(), Fault> {
+    let name = KeyRef::of(key);
+    let mut row = rows::key(draft, &name)?.unwrap_or_else(|| KeyRow::new(key.to_string()));
+    row.grant_office(office);
+    put_key(draft, &name, &row);
+    Ok(())
+}
+
+/// Takes a key out of an office.
+pub(crate) fn end<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    key: &KeyRef,
+    office: &Office,
+) -> Result<(), Fault> {
+    if let Some(mut row) = rows::key(draft, key)? {
+        row.end(office);
+        put_key(draft, key, &row);
+    }
+    Ok(())
+}
+
+fn put_key<T: Tables>(draft: &mut Draft<'_, T>, key: &KeyRef, row: &KeyRow) {
+    draft.put(Table::Key, key.to_key(), row.encode());
+}
+
+/// How many registrars may sign.
+pub(crate) fn registrars<T: Tables>(tables: &T) -> Result<usize, Fault> {
+    let registrar = Office::Role(Role::Registrar);
+    let keys = rows::keys(tables)?;
+    Ok(keys.iter().filter(|(_, row)| row.is_active(&registrar)).count())
+}
+
+/// Fewer registrars than this may not be left.
+pub(crate) const fn are_few(registrars: usize) -> bool {
+    registrars < LEAST_REGISTRARS
+}
+
+fn registrars_without<T: Tables>(tables: &T, key: &KeyRef) -> Result<usize, Fault> {
+    let registrar = Office::Role(Role::Registrar);
+    let keys = rows::keys(tables)?;
+    let others = keys.iter().filter(|(other, row)| other != key && row.is_active(&registrar));
+    Ok(others.count())
+}
+
+/// The key that a note replaces, which must hold the office.
+fn holder<T: Tables>(
+    tables: &T,
+    reference: &KeyReference,
+    office: &Office,
+) -> Result<(KeyRef, KeyRow), Stop> {
+    let key = KeyRef { id: reference.id, name: reference.name.clone() };
+    let row = rows::key(tables, &key)?.ok_or(Refusal::UnknownTarget)?;
+    if row.grant(office).is_none() {
+        return Err(Refusal::UnknownTarget.into());
+    }
+    Ok((key, row))
+}
+
+/// Whether the same public key has another name or another office.
+fn stands_elsewhere<T: Tables>(
+    tables: &T,
+    key: &VerifierKey,
+    office: &Office,
+) -> Result<bool, Fault> {
+    let public = public_part(&key.to_string()).map(ToString::to_string);
+    let name = KeyRef::of(key);
+    let keys = rows::keys(tables)?;
+    Ok(keys.iter().any(|(other, row)| {
+        public_part(&row.vkey) == public.as_deref()
+            && (*other != name || row.grants.iter().any(|grant| grant.office != *office))
+    }))
+}
+
+/// The type and public key of a key's text: what stands behind its name and id.
+pub(crate) fn public_part(vkey: &str) -> Option<&str> {
+    vkey.splitn(3, '+').nth(2)
+}
+
+/// Every unit of which this key signed a head, a rival or an attestation.
+fn units_signed_by<T: Tables>(tables: &T, key: &KeyRef) -> Result<BTreeSet<UnitId>, Fault> {
+    let mut units = Vec::new();
+    units.extend(rows::rows_under(tables, Table::UnitSheet, &[], |unit, value| {
+        let head = SheetRow::decode(value)?.head;
+        let signed = head.is_some_and(|head| head.signers.iter().any(|one| one.key == *key));
+        Ok((rows::unit_of_key(unit)?, signed))
+    })?);
+    units.extend(rows::rows_under(tables, Table::Rival, &[], |unit, value| {
+        let rival = rows::RivalRow::decode(value)?;
+        Ok((rows::unit_of_key(unit)?, rival.signers.iter().any(|one| one.key == *key)))
+    })?);
+    units.extend(rows::rows_under(tables, Table::Attest, &[], |unit, _| {
+        Ok((rows::unit_of_key(unit)?, unit.ends_with(&key.to_key())))
+    })?);
+    Ok(units.into_iter().filter(|(_, signed)| *signed).map(|(unit, _)| unit).collect())
+}
+
+impl Office {
+    fn of(place: &Place) -> Self {
+        match place {
+            Place::Slot { unit, slot } => Self::Unit(unit.clone(), *slot),
+            Place::Role(role) => Self::Role(*role),
+        }
+    }
+}
+
+impl KeyRow {
+    fn end(&mut self, office: &Office) {
+        if let Some(grant) = self.grants.iter_mut().find(|grant| grant.office == *office) {
+            grant.tenure = Tenure::Ended;
+        }
+    }
+
+    /// Whether this was an active chair's key until now.
+    fn suspend(&mut self, office: &Office) -> bool {
+        let mut grants = self.grants.iter_mut();
+        let active =
+            grants.find(|grant| grant.office == *office && grant.tenure == Tenure::Active);
+        match active {
+            Some(grant) => {
+                grant.tenure = Tenure::Suspended;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether this is the first use of the office.
+    fn take_first_use(&mut self, office: &Office) -> bool {
+        let mut grants = self.grants.iter_mut();
+        let unused =
+            grants.find(|grant| grant.office == *office && grant.use_so_far == Use::Unused);
+        match unused {
+            Some(grant) => {
+                grant.use_so_far = Use::Used;
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The state again, from the leaves and the files of the manifests alone: what an auditor does with
+//! the public log, and a node with its own before it cosigns.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use merkle::Hash;
+use note::{SignatureLine, VerifierKey};
+use receipt::{Leaf, Manifest};
+
+use crate::apply::apply;
+use crate::command::{Command, UnixMillis};
+use crate::memory::Memory;
+use crate::outcome::Outcome;
+use crate::tables::{Fault, Table, Tables};
+use crate::view::View;
+
+/// Why leaves do not make a state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// A leaf is not what the state machine would have recorded there.
+    #[error("leaf {index}: {what}")]
+    Leaf {
+        /// Its index.
+        index: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// The state being built can not be read, which in memory is a defect of this program.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Applies leaves in their order, checking every signature again.
+///
+/// Derived leaves are compared with what is derived again and never applied. The state without
+/// leaves (time, refused notes) is not in the log, and stays empty.
+pub fn replay<L: AsRef<[u8]>>(
+    leaves: impl IntoIterator<Item = L>,
+    files: &BTreeMap<Hash, Vec<u8>>,
+) -> Result<Memory, ReplayError> {
+    let mut verified = Memory::new();
+    replay_into(leaves, files, &mut verified)?;
+    Ok(verified)
+}
+
+/// As [`replay`], for leaves whose signatures were checked when they were applied.
+pub(crate) fn replay_trusting<L: AsRef<[u8]>>(
+    leaves: impl IntoIterator<Item = L>,
+    files: &BTreeMap<Hash, Vec<u8>>,
+) -> Result<Memory, ReplayError> {
+    let mut trusting = Trusting(Memory::new());
+    replay_into(leaves, files, &mut trusting)?;
+    Ok(trusting.0)
+}
+
+/// A state that changes can be written to.
+trait Absorb: Tables {
+    fn absorb(&mut self, changes: crate::Changes);
+}
+
+impl Absorb for Memory {
+    fn absorb(&mut self, changes: crate::Changes) {
+        Memory::absorb(self, changes);
+    }
+}
+
+fn replay_into<L: AsRef<[u8]>>(
+    leaves: impl IntoIterator<Item = L>,
+    files: &BTreeMap<Hash, Vec<u8>>,
+    state: &mut impl Absorb,
+) -> Result<(), ReplayError> {
+    for (index, leaf) in (0_u64..).zip(leaves) {
+        let leaf = leaf.as_ref();
+        let refuse = |what: String| ReplayError::Leaf { index, what };
+        // An act that derives a leaf has appended it already: the next leaf must be that one.
+        if index < View::new(&*state).tree_size()?.get() {
+            let derived = View::new(&*state).leaf(merkle::LeafIndex::new(index))?;
+            if derived.as_deref() != Some(leaf) {
+                return Err(refuse("not what is derived from the leaves before it".to_string()));
+            }
+            continue;
+        }
+        let (parsed, note) =
+            Leaf::parse_entry(leaf).map_err(|malformed| refuse(malformed.to_string()))?;
+        if note.is_none() {
+            return Err(refuse("nothing before it derives this leaf".to_string()));
+        }
+        let at = UnixMillis::default();
+        let command = match &parsed {
+            Leaf::Manifest(manifest) => Command::manifest(at, leaf, files_of(manifest, files)),
+            Leaf::Activate(_)
+            | Leaf::Submission(_)
+            | Leaf::Attest(_)
+            | Leaf::Review(_)
+            | Leaf::Void(_)
+            | Leaf::Dispute(_)
+            | Leaf::Answer(_)
+            | Leaf::Recanvass(_)
+            | Leaf::Recount(_)
+            | Leaf::Publish(_)
+            | Leaf::Hold(_)
+            | Leaf::Enrol(_)
+            | Leaf::Revoke(_)
+            | Leaf::Roster(_)
+            | Leaf::Close(_)
+            | Leaf::Totals(_) => Command::note(at, leaf),
+        };
+        let (outcome, changes) = apply(state, &command)?;
+        match outcome {
+            Outcome::Refused { refusal, .. } => return Err(refuse(refusal.to_string())),
+            Outcome::AlreadyRecorded { leaf, .. } => {
+                return Err(refuse(alloc::format!("its text is leaf {} already", leaf.index)));
+            }
+            Outcome::Recorded { .. }
+            | Outcome::Corrected { .. }
+            | Outcome::Rival { .. }
+            | Outcome::Superseded { .. }
+            | Outcome::Applied { .. } => state.absorb(changes),
+        }
+    }
+    Ok(())
+}
+
+fn files_of(manifest: &Manifest, files: &BTreeMap<Hash, Vec<u8>>) -> Vec<Vec<u8>> {
+    [
+        manifest.rules,
+        manifest.roster.hash,
+        manifest.roll.hash,
+        manifest.receipt_policy,
+        manifest.final_policy,
+    ]
+    .iter()
+    .filter_map(|hash| files.get(hash).cloned())
+    .collect()
+}
+
+/// Memory that takes signatures for checked.
+#[derive(Debug)]
+struct Trusting(Memory);
+
+impl Absorb for Trusting {
+    fn absorb(&mut self, changes: crate::Changes) {
+        self.0.absorb(changes);
+    }
+}
+
+impl Tables for Trusting {
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.0.read(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> core::ops::ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        self.0.scan(table, prefix, visit)
+    }
+
+    fn accepts(&self, _: &VerifierKey, _: &str, _: &SignatureLine) -> bool {
+        true
+    }
+}

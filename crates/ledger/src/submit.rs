@@ -1,0 +1,239 @@
+//! A unit's report: first, correction, rival, or a predecessor that arrived late.
+//!
+//! An authentic report is always recorded. Its arithmetic, its lateness and its rank refuse
+//! nothing: they decide where it stands.
+
+use caucus::{Refusal, Rules, Unit};
+use merkle::{Hash, LeafHash};
+use receipt::leaf::{Channel, Leaf, Submission};
+
+use crate::assess;
+use crate::draft::Draft;
+use crate::intake::{Authentic, Stop};
+use crate::keys;
+use crate::outcome::{Head, LeafRef, Outcome};
+use crate::rows::{self, HeadRow, RivalRow, SheetRow};
+use crate::tables::{Fault, Table, Tables};
+use crate::totals;
+use crate::view::RivalStanding;
+
+/// The most rivals of one key on one unit. A chair whose correction does not fit tries a few
+/// times; more than this is a key that is shared or stolen, and would flood the desk.
+pub const MAX_RIVALS: usize = 16;
+
+/// Where a report stands when it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The first of its unit.
+    First,
+    /// It extends the head by one.
+    Extends,
+    /// The head's own chain names it.
+    Superseded,
+    /// None of these: it is recorded beside the head.
+    Rival,
+}
+
+/// Records a submission.
+pub(crate) fn record<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    authentic: &Authentic,
+    submission: &Submission,
+) -> Result<Outcome, Stop> {
+    let unit = rows::unit(draft, &submission.unit)?
+        .ok_or_else(|| Refusal::UnknownUnit { unit: submission.unit.clone() })?;
+    let rules = rows::rules(draft)?.ok_or(Refusal::NoManifest)?;
+    let sheet = rows::sheet(draft, &unit.id)?;
+    let place = place(draft, authentic, submission, &sheet)?;
+
+    let voucher = check_voucher(draft, submission)?;
+    if place == Place::Rival {
+        check_rivals(draft, authentic, &unit)?;
+    }
+    if !submission.figures.worksheet.lists_groups_of(&rules) {
+        return Err(Refusal::WrongGroups.into());
+    }
+    if matches!(submission.channel, Some(Channel::Paper | Channel::Photo))
+        && submission.figures.evidence.is_empty()
+    {
+        return Err(Refusal::EvidenceMissing.into());
+    }
+
+    let leaf = draft.append_note(authentic)?;
+    if let Some(voucher) = voucher {
+        let key = rows::unit_hash_key(&unit.id, &voucher);
+        draft.put(Table::Voucher, key, rows::encode_voucher(Some(leaf.index)));
+    }
+    for signer in &authentic.signers {
+        keys::note_use(draft, &unit.id, signer)?;
+    }
+    let report = Report { unit: &unit, rules: &rules, submission, authentic, leaf };
+    let outcome = match place {
+        Place::First | Place::Extends => report.become_head(draft, sheet)?,
+        Place::Superseded => report.enter_chain(draft)?,
+        Place::Rival => report.stand_beside(draft)?,
+    };
+    draft.seal_leaf(leaf.index)?;
+    Ok(outcome)
+}
+
+fn place<T: Tables>(
+    draft: &Draft<'_, T>,
+    authentic: &Authentic,
+    submission: &Submission,
+    sheet: &SheetRow,
+) -> Result<Place, Fault> {
+    if rows::is_awaited(draft, &submission.unit, &authentic.note.leaf_hash())? {
+        return Ok(Place::Superseded);
+    }
+    for signer in &authentic.signers {
+        if keys::is_suspended(draft, &submission.unit, signer)? {
+            return Ok(Place::Rival);
+        }
+    }
+    let Some(head) = sheet.head() else {
+        return Ok(Place::First);
+    };
+    let next = head.seq.checked_add(1) == Some(submission.seq);
+    let names_head = submission.supersedes == Some(head.hash);
+    Ok(if next && names_head { Place::Extends } else { Place::Rival })
+}
+
+/// The hash of the voucher to use up, if the report carries one. A report taken by telephone must.
+fn check_voucher<T: Tables>(
+    draft: &Draft<'_, T>,
+    submission: &Submission,
+) -> Result<Option<Hash>, Stop> {
+    let Some(code) = &submission.voucher else {
+        return match submission.channel {
+            Some(Channel::Phone) => Err(Refusal::VoucherMissing.into()),
+            None | Some(Channel::Paper | Channel::Photo | Channel::Room) => Ok(None),
+        };
+    };
+    let voucher = code.hash(&submission.unit);
+    match rows::voucher(draft, &submission.unit, &voucher)? {
+        None => Err(Refusal::VoucherUnknown.into()),
+        Some(Some(leaf)) => Err(Refusal::VoucherUsed { leaf: leaf.get() }.into()),
+        Some(None) => Ok(Some(voucher)),
+    }
+}
+
+fn check_rivals<T: Tables>(
+    draft: &Draft<'_, T>,
+    authentic: &Authentic,
+    unit: &Unit,
+) -> Result<(), Stop> {
+    let rivals = rows::rivals(draft, &unit.id)?;
+    for signer in &authentic.signers {
+        let signed = rivals.iter().filter(|(_, rival)| {
+            rival.standing != RivalStanding::Superseded
+                && rival.signers.iter().any(|other| other.key == signer.key)
+        });
+        if signed.count() >= MAX_RIVALS {
+            return Err(Refusal::TooMany.into());
+        }
+    }
+    Ok(())
+}
+
+/// A report that has become a leaf, about to find its place.
+#[derive(Debug)]
+struct Report<'r> {
+    unit: &'r Unit,
+    rules: &'r Rules,
+    submission: &'r Submission,
+    authentic: &'r Authentic,
+    leaf: LeafRef,
+}
+
+impl Report<'_> {
+    fn become_head<T: Tables>(
+        &self,
+        draft: &mut Draft<'_, T>,
+        mut sheet: SheetRow,
+    ) -> Result<Outcome, Stop> {
+        let worksheet = &self.submission.figures.worksheet;
+        let before = match &sheet.head {
+            Some(row) => Some(rows::worksheet_of(draft, row.head.index)?),
+            None => None,
+        };
+        totals::replace(draft, self.unit, self.rules, before.as_ref(), Some(worksheet))?;
+        let head = Head { index: self.leaf.index, hash: self.leaf.hash, seq: self.submission.seq };
+        sheet.head = Some(HeadRow { head, signers: self.authentic.signers.clone() });
+        if before.is_none()
+            && let Some(predecessor) = self.submission.supersedes
+        {
+            self.name_predecessor(draft, predecessor)?;
+        }
+        assess::settle(draft, self.unit, self.rules, sheet)?;
+        let leaf = self.leaf;
+        Ok(match before {
+            None => Outcome::Recorded { leaf, head },
+            Some(_) => Outcome::Corrected { leaf, head },
+        })
+    }
+
+    /// The head's chain was waiting for this report: it stands behind the head, not against it.
+    fn enter_chain<T: Tables>(&self, draft: &mut Draft<'_, T>) -> Result<Outcome, Stop> {
+        draft.delete(Table::Awaited, rows::unit_hash_key(&self.unit.id, self.leaf.hash.as_hash()));
+        self.put_beside(draft, RivalStanding::Superseded);
+        if let Some(predecessor) = self.submission.supersedes {
+            self.name_predecessor(draft, predecessor)?;
+        }
+        let sheet = rows::sheet(draft, &self.unit.id)?;
+        let head = sheet.head();
+        assess::settle(draft, self.unit, self.rules, sheet)?;
+        let leaf = self.leaf;
+        // A chain hangs on a head, so there is one; without it the report stands alone.
+        Ok(match head {
+            Some(head) => Outcome::Superseded { leaf, head },
+            None => Outcome::Rival { leaf, head: None },
+        })
+    }
+
+    fn stand_beside<T: Tables>(&self, draft: &mut Draft<'_, T>) -> Result<Outcome, Stop> {
+        self.put_beside(draft, RivalStanding::Agrees);
+        let sheet = rows::sheet(draft, &self.unit.id)?;
+        let head = sheet.head();
+        assess::settle(draft, self.unit, self.rules, sheet)?;
+        Ok(Outcome::Rival { leaf: self.leaf, head })
+    }
+
+    /// [`assess::settle`] turns `Agrees` into `Differs` where the figures say so.
+    fn put_beside<T: Tables>(&self, draft: &mut Draft<'_, T>, standing: RivalStanding) {
+        let key = rows::unit_number_key(&self.unit.id, self.leaf.index);
+        let signers = self.authentic.signers.clone();
+        let row = RivalRow { hash: self.leaf.hash, standing, signers };
+        draft.put(Table::Rival, key, row.encode());
+    }
+
+    /// The head's chain names a predecessor. If that is recorded as a rival it never was one, and
+    /// what it names in turn belongs to the chain as well; if it has not arrived, it is awaited.
+    fn name_predecessor<T: Tables>(
+        &self,
+        draft: &mut Draft<'_, T>,
+        predecessor: LeafHash,
+    ) -> Result<(), Fault> {
+        let mut named = Some(predecessor);
+        while let Some(hash) = named.take() {
+            let Some(index) = rows::leaf_by_hash(draft, &hash)? else {
+                let key = rows::unit_hash_key(&self.unit.id, hash.as_hash());
+                draft.put(Table::Awaited, key, alloc::vec::Vec::new());
+                return Ok(());
+            };
+            let Some(mut rival) = rows::rival(draft, &self.unit.id, index)? else {
+                return Ok(());
+            };
+            if rival.standing == RivalStanding::Superseded {
+                return Ok(());
+            }
+            rival.standing = RivalStanding::Superseded;
+            let key = rows::unit_number_key(&self.unit.id, index);
+            draft.put(Table::Rival, key, rival.encode());
+            if let Leaf::Submission(submission) = rows::parsed_leaf(draft, index)? {
+                named = submission.supersedes;
+            }
+        }
+        Ok(())
+    }
+}

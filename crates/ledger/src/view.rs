@@ -1,0 +1,318 @@
+//! What may be read of the state, typed. Nothing here changes anything, and nothing here is
+//! remembered: a view is a borrow of tables.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use caucus::{County, Results, Roster, Rules, Standing, Totals, Unit, UnitId, Worksheet};
+use merkle::{
+    ConsistencyProof, Hash, InclusionProof, LeafHash, LeafIndex, Nodes, ProveError, TreeSize,
+};
+use receipt::Manifest;
+
+use crate::command::UnixMillis;
+use crate::outcome::{Head, LeafRef};
+use crate::tables::{Fault, Table, Tables};
+use crate::{assess, rows, totals};
+
+/// Typed reads over tables.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a, T> {
+    tables: &'a T,
+}
+
+/// How many units stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Units with a head.
+    pub reported: u64,
+    /// Of these, units with a witness of equal figures and nothing open.
+    pub verified: u64,
+    /// Units held for a person to look at.
+    pub held: u64,
+}
+
+/// Everything recorded of one unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitView {
+    /// The unit, as the roster in force has it.
+    pub unit: Unit,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Whether its head came before the night was closed.
+    pub arrival: Arrival,
+    /// Its head.
+    pub head: Option<Head>,
+    /// The head's figures as reported.
+    pub worksheet: Option<Worksheet>,
+    /// Why it is held: codes of findings and of the ledger's own reasons, ascending.
+    pub held_for: Vec<String>,
+    /// Leaves of other hands whose compared cells equal the head's, ascending.
+    pub witnesses: Vec<LeafIndex>,
+    /// Recorded submissions that are not on the head's way, ascending by leaf.
+    pub rivals: Vec<RivalView>,
+}
+
+/// Whether a head came before the night was closed. A mark beside it, and no more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Before, or there is no head.
+    InTime,
+    /// After.
+    Late,
+}
+
+/// A recorded submission that did not become the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RivalView {
+    /// Its leaf.
+    pub leaf: LeafRef,
+    /// How it stands to the head.
+    pub standing: RivalStanding,
+}
+
+/// How a recorded submission beside the head stands to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RivalStanding {
+    /// Its compared cells have equalled every head since it was recorded.
+    Agrees,
+    /// Its compared cells differed from a head; the unit is held until a review.
+    Differs,
+    /// The head's own chain names it as a predecessor.
+    Superseded,
+}
+
+/// A manifest version and the leaf that put it in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManifestVersion {
+    /// Its version, from 1.
+    pub version: u64,
+    /// Its leaf.
+    pub index: LeafIndex,
+    /// Hash of its text.
+    pub text_hash: Hash,
+}
+
+impl<'a, T: Tables> View<'a, T> {
+    /// A view of `tables`.
+    pub const fn new(tables: &'a T) -> Self {
+        Self { tables }
+    }
+
+    /// How many leaves there are.
+    pub fn tree_size(&self) -> Result<TreeSize, Fault> {
+        Ok(rows::frontier(self.tables)?.size())
+    }
+
+    /// The root of all leaves.
+    pub fn root(&self) -> Result<Hash, Fault> {
+        Ok(rows::frontier(self.tables)?.root())
+    }
+
+    /// The root of the first `size` leaves; none beyond the tree.
+    pub fn root_at(&self, size: TreeSize) -> Result<Option<Hash>, Fault> {
+        if size > self.tree_size()? {
+            return Ok(None);
+        }
+        merkle::root_at(&StoredNodes(self.tables), size).map(Some)
+    }
+
+    /// A leaf's exact bytes.
+    pub fn leaf(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, Fault> {
+        rows::leaf(self.tables, index)
+    }
+
+    /// The leaf with this hash.
+    pub fn leaf_by_hash(&self, hash: &LeafHash) -> Result<Option<LeafIndex>, Fault> {
+        rows::leaf_by_hash(self.tables, hash)
+    }
+
+    /// The leaf whose note has this text, by the text's SHA-256.
+    pub fn leaf_by_text(&self, text_hash: &Hash) -> Result<Option<LeafRef>, Fault> {
+        rows::leaf_by_text(self.tables, text_hash)
+    }
+
+    /// The proof that a leaf is among the first `size`.
+    pub fn inclusion(
+        &self,
+        index: LeafIndex,
+        size: TreeSize,
+    ) -> Result<InclusionProof, ProveError<Fault>> {
+        let held = self.tree_size().map_err(ProveError::Nodes)?;
+        if size > held {
+            return Err(ProveError::NotInTree { index, size: held });
+        }
+        merkle::prove_inclusion(&StoredNodes(self.tables), index, size)
+    }
+
+    /// The proof that the first `to` leaves begin with the first `from`.
+    pub fn consistency(
+        &self,
+        from: TreeSize,
+        to: TreeSize,
+    ) -> Result<ConsistencyProof, ProveError<Fault>> {
+        let held = self.tree_size().map_err(ProveError::Nodes)?;
+        if to > held {
+            return Err(ProveError::NotAnExtension { from, to: held });
+        }
+        merkle::prove_consistency(&StoredNodes(self.tables), from, to)
+    }
+
+    /// A unit's head.
+    pub fn head(&self, unit: &UnitId) -> Result<Option<Head>, Fault> {
+        Ok(rows::sheet(self.tables, unit)?.head())
+    }
+
+    /// Everything recorded of a unit; none if the roster does not have it.
+    pub fn unit(&self, id: &UnitId) -> Result<Option<UnitView>, Fault> {
+        match rows::unit(self.tables, id)? {
+            Some(unit) => self.unit_view(unit).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Every unit of the roster in force, ascending by id.
+    pub fn units(&self) -> Result<Vec<Unit>, Fault> {
+        rows::rows_under(self.tables, Table::Unit, &[], |_, line| rows::decode_unit(line))
+    }
+
+    fn unit_view(&self, unit: Unit) -> Result<UnitView, Fault> {
+        let sheet = rows::sheet(self.tables, &unit.id)?;
+        let head = sheet.head();
+        let arrival = match (head, rows::closed(self.tables)?) {
+            (Some(head), Some(closed)) if head.index > closed => Arrival::Late,
+            (Some(_) | None, _) => Arrival::InTime,
+        };
+        let rivals = rows::rivals(self.tables, &unit.id)?;
+        Ok(UnitView {
+            standing: assess::standing(&sheet),
+            arrival,
+            head,
+            worksheet: match head {
+                Some(head) => Some(rows::worksheet_of(self.tables, head.index)?),
+                None => None,
+            },
+            held_for: sheet.held_for,
+            witnesses: sheet.witnesses,
+            rivals: rivals
+                .into_iter()
+                .map(|(index, row)| RivalView {
+                    leaf: LeafRef { index, hash: row.hash },
+                    standing: row.standing,
+                })
+                .collect(),
+            unit,
+        })
+    }
+
+    /// How many units stand where.
+    pub fn counts(&self) -> Result<Counts, Fault> {
+        rows::counts(self.tables)
+    }
+
+    /// The sums of all heads.
+    pub fn totals(&self) -> Result<Totals, Fault> {
+        totals::read(self.tables)
+    }
+
+    /// What the sums are worth; none before the first manifest.
+    pub fn results(&self) -> Result<Option<Results>, Fault> {
+        let (Some(roster), Some(rules)) = (self.roster()?, self.rules()?) else {
+            return Ok(None);
+        };
+        let results = self.totals()?.results(&roster, &rules).map_err(|_| Fault::Corrupt {
+            table: Table::CountyTotal,
+            what: "the statewide sums are beyond 64 bits",
+        })?;
+        Ok(Some(results))
+    }
+
+    /// The roster in force; none before the first manifest.
+    pub fn roster(&self) -> Result<Option<Roster>, Fault> {
+        let units = self.units()?;
+        if units.is_empty() {
+            return Ok(None);
+        }
+        let counties = rows::rows_under(self.tables, Table::County, &[], |_, line| {
+            County::parse_line(rows::decode_text(line)?).map_err(|_| "a county's line")
+        })?;
+        Roster::new(counties, units).map(Some).map_err(|_| Fault::Corrupt {
+            table: Table::County,
+            what: "a unit's county is missing",
+        })
+    }
+
+    /// The rules in force; none before the first manifest.
+    pub fn rules(&self) -> Result<Option<Rules>, Fault> {
+        rows::rules(self.tables)
+    }
+
+    /// All manifest versions in their order.
+    pub fn manifests(&self) -> Result<Vec<ManifestVersion>, Fault> {
+        let rows = rows::manifests(self.tables)?.into_iter();
+        Ok(rows
+            .map(|(version, row)| ManifestVersion {
+                version,
+                index: row.index,
+                text_hash: row.text_hash,
+            })
+            .collect())
+    }
+
+    /// The manifest in force for a checkpoint of this size: the last one among its leaves.
+    pub fn manifest_at(&self, size: TreeSize) -> Result<Option<Manifest>, Fault> {
+        let versions = self.manifests()?;
+        let last = versions.iter().rfind(|version| version.index.get() < size.get());
+        match last {
+            Some(version) => rows::manifest_at_leaf(self.tables, version.index).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A file that a manifest binds, by its SHA-256.
+    pub fn file(&self, hash: &Hash) -> Result<Option<Vec<u8>>, Fault> {
+        rows::file(self.tables, hash)
+    }
+
+    /// The hash of the first manifest's text; none before it.
+    pub fn genesis(&self) -> Result<Option<Hash>, Fault> {
+        rows::genesis(self.tables)
+    }
+
+    /// The leaf that closed the night, if it is closed.
+    pub fn closed(&self) -> Result<Option<LeafIndex>, Fault> {
+        rows::closed(self.tables)
+    }
+
+    /// The leaf digest after the first `size` leaves; none beyond the tree.
+    pub fn leaf_digest(&self, size: TreeSize) -> Result<Option<Hash>, Fault> {
+        rows::leaf_digest(self.tables, size)
+    }
+
+    /// The digest of the state without leaves, after the last command applied.
+    pub fn side_digest(&self) -> Result<Hash, Fault> {
+        rows::side_digest(self.tables)
+    }
+
+    /// The latest time that came with a command.
+    pub fn last_time(&self) -> Result<UnixMillis, Fault> {
+        rows::last_time(self.tables)
+    }
+
+    /// How many authentic notes met each refusal, by code.
+    pub fn refused_counts(&self) -> Result<Vec<(String, u64)>, Fault> {
+        rows::refused_counts(self.tables)
+    }
+}
+
+/// The stored nodes, as proofs ask for them.
+struct StoredNodes<'a, T>(&'a T);
+
+impl<T: Tables> Nodes for StoredNodes<'_, T> {
+    type Error = Fault;
+
+    fn node(&self, level: u8, index: u64) -> Result<Hash, Fault> {
+        rows::node(self.0, level, index)?
+            .ok_or(Fault::Corrupt { table: Table::Node, what: "a node of the tree is missing" })
+    }
+}
