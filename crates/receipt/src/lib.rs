@@ -4,14 +4,18 @@
 extern crate alloc;
 
 mod code;
+mod election;
 mod fingerprint;
 pub mod leaf;
 mod lines;
 mod manifest;
 mod policy;
+mod proof;
+mod verify;
 mod words;
 
 pub use code::{BadCode, ShortCode, VoucherCode};
+pub use election::{Bundle, BundleError, BundledManifest, Election, Version};
 pub use fingerprint::Fingerprint;
 pub use leaf::{Header, Leaf, LeafKind};
 pub use lines::Malformed;
@@ -20,3 +24,8 @@ pub use manifest::{
     NotEndorsed, PersonKey, Recovered, WitnessLine,
 };
 pub use policy::{Evaluation, Policy, PolicyLog, PolicyWitness};
+pub use proof::{ReceiptError, UnverifiedReceipt};
+pub use verify::{
+    Author, Check, CheckName, CheckResult, Cosigner, CosignerPlace, Reason, Receipt, ReceiptLevel,
+    Signatory, Verdict, Verification,
+};

@@ -10,6 +10,7 @@ mod keys;
 mod report;
 mod review;
 mod roster;
+mod signers;
 mod totals;
 
 use alloc::boxed::Box;
@@ -29,6 +30,7 @@ pub use review::{
     Answer, ClaimedCell, Column, Decision, DecisionWord, Dispute, FindingName, Review, Void,
 };
 pub use roster::{Amendment, RosterChange};
+pub use signers::Signers;
 pub use totals::{DerivedTotals, SdeText, TotalsRow};
 
 use crate::lines::{Lines, Malformed};
