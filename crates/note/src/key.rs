@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 
 use crate::{Checkpoint, KeyId, KeyName, SignatureLine, UnixSeconds, b64};
 
@@ -52,15 +52,15 @@ impl VerifierKey {
     /// Names a public key.
     pub fn new(name: KeyName, algorithm: Algorithm, public: &[u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(public).map_err(|_| KeyError::NoPoint)?;
+        let point = key.to_edwards();
+        if point.compress().as_bytes() != public {
+            return Err(KeyError::NotCanonical);
+        }
         if key.is_weak() {
             return Err(KeyError::Weak);
         }
-        let point = key.to_edwards();
         if !point.is_torsion_free() {
             return Err(KeyError::Torsion);
-        }
-        if point.compress().as_bytes() != public {
-            return Err(KeyError::NotCanonical);
         }
         Ok(Self::of(name, algorithm, key))
     }
@@ -157,7 +157,7 @@ impl VerifierKey {
     /// The one acceptance rule.
     fn accepts(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.key
-            .verify_strict(message, &Signature::from_bytes(signature))
+            .verify(message, &Signature::from_bytes(signature))
             .is_ok()
     }
 

@@ -5,7 +5,7 @@ use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use note::{Algorithm, KeyError, SignatureLine, VerifierKey};
 use serde_json::Value;
 
-use crate::fixtures::{hex, hex32, name, shared, vectors};
+use crate::fixtures::{hex, hex32, name, shared, signer, vectors};
 
 /// Whether the rule accepts, whatever the key: a key's enrolment is another question.
 fn accepts(key: &str, message: &[u8], signature: &str) -> bool {
@@ -81,6 +81,29 @@ fn of_twelve_disputed_signatures_only_the_fourth_is_accepted() {
         })
         .collect();
     assert_eq!(row, "XXXVXXXXXXXX");
+}
+
+/// R is the identity and S is k times the secret scalar, so the equation holds: only the holder of
+/// the key can make such a signature, and verifiers disagree about it. A lenient one accepts.
+#[test]
+fn a_signature_of_a_sound_key_with_r_of_small_order_is_refused() {
+    let text = "first line\nsecond line\n";
+    let s = "cb823e98f9cb2334bbfed0a92a99da0dd4bcff817204c4cf3bcd62caa0ed4804";
+    let body = hex(&format!("01{}{s}", "00".repeat(31)));
+    let key = signer("chair").verifier().clone();
+    let lenient = VerifyingKey::from_bytes(key.public_bytes()).unwrap();
+    let signature = Signature::from_slice(&body).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "shows what the one rule refuses")]
+    let accepted = ed25519_dalek::Verifier::verify(&lenient, text.as_bytes(), &signature);
+    assert!(accepted.is_ok());
+    assert!(!key.verifies(
+        text,
+        &SignatureLine {
+            name: name("chair"),
+            id: key.id(),
+            body
+        }
+    ));
 }
 
 #[test]
