@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
-use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
+use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::{Checkpoint, KeyId, KeyName, SignatureLine, UnixSeconds, b64};
 
@@ -157,7 +157,7 @@ impl VerifierKey {
     /// The one acceptance rule.
     fn accepts(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.key
-            .verify(message, &Signature::from_bytes(signature))
+            .verify_strict(message, &Signature::from_bytes(signature))
             .is_ok()
     }
 
