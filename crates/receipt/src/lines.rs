@@ -225,13 +225,19 @@ pub(crate) fn leaf_hash(text: &str) -> Option<LeafHash> {
     hash(text).map(LeafHash::from_hash)
 }
 
+/// A field that is neither `-` nor the value it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoValue;
+
 /// `-` for nothing, or a value.
-pub(crate) fn dash<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+pub(crate) fn dash<T>(
+    text: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, NoValue> {
     if text == "-" {
-        Some(None)
-    } else {
-        read(text).map(Some)
+        return Ok(None);
     }
+    read(text).map(Some).ok_or(NoValue)
 }
 
 /// A hash as a text says it.

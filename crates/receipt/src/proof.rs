@@ -14,7 +14,7 @@
 //! receipt without it cannot be read by a person, so it is required.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use merkle::{InclusionProof, LeafHash, LeafIndex, MAX_PROOF_HASHES, leaf_hash};
@@ -174,9 +174,9 @@ impl UnverifiedReceipt {
     }
 }
 
-fn malformed(line: u32, what: impl ToString) -> ReceiptError {
+fn malformed(line: u32, what: impl Into<String>) -> ReceiptError {
     ReceiptError::Malformed {
         line,
-        what: what.to_string(),
+        what: what.into(),
     }
 }

@@ -61,9 +61,8 @@ pub(super) fn verify(bundle: &Bundle, pinned: Fingerprint) -> Result<Vec<Link>, 
 impl Link {
     fn read(bundled: &BundledManifest) -> Result<Self, BundleError> {
         let note = bundled.note.clone();
-        let manifest = match Leaf::parse(&note).map_err(BundleError::Malformed)? {
-            Leaf::Manifest(manifest) => *manifest,
-            _ => return Err(BundleError::Malformed(Malformed::new(1, "not a manifest"))),
+        let Leaf::Manifest(manifest) = Leaf::parse(&note).map_err(BundleError::Malformed)? else {
+            return Err(BundleError::Malformed(Malformed::new(1, "not a manifest")));
         };
         let implied = match (&manifest.recovered, manifest.version) {
             // Leaf 0 is version 1, and nothing is accepted before it.
@@ -74,7 +73,7 @@ impl Link {
         let link = Self {
             hash: note.text_hash(),
             leaf: implied.or(bundled.leaf),
-            manifest,
+            manifest: *manifest,
             note,
         };
         match bundled.leaf {

@@ -17,7 +17,7 @@ use merkle::{Hash, LeafIndex, TreeSize, sha256};
 use note::{Origin, SignedNote, VerifierKey};
 
 use crate::fingerprint::Fingerprint;
-use crate::leaf::{Leaf, LeafKind, person_key};
+use crate::leaf::{LeafKind, person_key};
 use crate::manifest::{ElectionKind, Manifest};
 use crate::policy::Policy;
 use crate::proof::UnverifiedReceipt;
@@ -135,14 +135,11 @@ impl Election {
                 verification.summary()
             ),
         })?;
-        let placed = match recorded.leaf() {
-            Leaf::Manifest(manifest) => {
-                let hash = sha256(manifest.text().as_bytes());
-                self.version_of(&hash)
-                    .is_some_and(|it| it.leaf == Some(recorded.index()))
-            }
-            _ => false,
-        };
+        let placed = recorded.leaf().manifest().is_some_and(|manifest| {
+            let hash = sha256(manifest.text().as_bytes());
+            self.version_of(&hash)
+                .is_some_and(|it| it.leaf == Some(recorded.index()))
+        });
         if placed {
             return Ok(());
         }

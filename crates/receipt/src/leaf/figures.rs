@@ -15,7 +15,7 @@ use caucus::{
 use merkle::Hash;
 use note::b64;
 
-use crate::lines::{self, Lines, Malformed};
+use crate::lines::{self, Lines, Malformed, NoValue};
 use crate::words::words;
 
 /// The most pieces of evidence one sheet may name.
@@ -159,13 +159,14 @@ enum Unreadable {
 }
 
 impl Unreadable {
-    fn cell<T>(self, text: &str, count: impl FnOnce(u64) -> Option<T>) -> Option<Option<T>> {
-        match (self, text) {
-            (Self::Allowed, "-") => Some(None),
-            (Self::Refused, "-") => None,
-            (Self::Allowed | Self::Refused, number) => {
-                parse_number(number).and_then(count).map(Some)
-            }
+    fn cell<T>(
+        self,
+        text: &str,
+        count: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, NoValue> {
+        match self {
+            Self::Allowed => lines::dash(text, count),
+            Self::Refused => count(text).map(Some).ok_or(NoValue),
         }
     }
 }
@@ -177,19 +178,19 @@ impl AttestedFigures {
 
     fn read_cells(lines: &mut Lines<'_>, unreadable: Unreadable) -> Result<Self, Malformed> {
         let attendees = lines.value("attendees", "<number>", |text| {
-            unreadable.cell(text, People::new)
+            unreadable.cell(text, People::parse).ok()
         })?;
         let votes = lines.list("votes", "<1 or 2> <group> <number>", usize::MAX, |text| {
             let [round, group, number] = lines::fields(text)?;
             let round = Round::parse(round)?;
             let group = GroupId::parse(group).ok()?;
-            let people = unreadable.cell(number, People::new)?;
+            let people = unreadable.cell(number, People::parse).ok()?;
             Some(((round, group.clone()), (round, group, people)))
         })?;
         let reported = lines.list("delegates", "<group> <number>", usize::MAX, |text| {
             let [group, number] = lines::fields(text)?;
             let group = GroupId::parse(group).ok()?;
-            let delegates = unreadable.cell(number, Delegates::new)?;
+            let delegates = unreadable.cell(number, Delegates::parse).ok()?;
             Some((group.clone(), (group, delegates)))
         })?;
         let ties = lines.repeated("tie", TIE_SHAPE, MAX_TIES, parse_tie)?;

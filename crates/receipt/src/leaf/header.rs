@@ -33,7 +33,9 @@ impl Header {
             election: lines.value("election", "<election>", |text| {
                 ElectionId::parse(text).ok()
             })?,
-            genesis: lines.value("genesis", "<hash>", |text| lines::dash(text, lines::hash))?,
+            genesis: lines.value("genesis", "<hash>", |text| {
+                lines::dash(text, lines::hash).ok()
+            })?,
             id: lines.value("id", "<32 lower-case hexadecimal characters>", |text| {
                 SubmissionId::parse(text).ok()
             })?,

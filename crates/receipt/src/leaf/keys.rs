@@ -89,7 +89,7 @@ impl Enrol {
         match &self.place {
             Place::Slot { unit, slot } => {
                 writeln!(f, "unit {unit}")?;
-                writeln!(f, "slot {}", slot)?;
+                writeln!(f, "slot {slot}")?;
             }
             Place::Role(role) => writeln!(f, "role {role}")?,
         }

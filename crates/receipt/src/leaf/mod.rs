@@ -17,7 +17,8 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use caucus::UnitId;
+use caucus::{ElectionId, UnitId};
+use merkle::Hash;
 use note::{Limits, NoteError, SignedNote};
 
 pub use figures::{AttestedFigures, Channel, Evidence, Figures, MAX_EVIDENCE, MediaType, Round};
@@ -279,6 +280,27 @@ impl Leaf {
         }
     }
 
+    /// Whether this leaf carries that election's name and genesis. Version 1 of a manifest is its
+    /// own genesis.
+    pub fn is_of(&self, election: &ElectionId, genesis: &Hash) -> bool {
+        if let Self::Totals(totals) = self {
+            return totals.election == *election && totals.genesis == *genesis;
+        }
+        self.header().is_some_and(|header| {
+            let own = || merkle::sha256(self.text().as_bytes());
+            header.election == *election && header.genesis.unwrap_or_else(own) == *genesis
+        })
+    }
+
+    /// The manifest, if it is one.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        if let Self::Manifest(manifest) = self {
+            Some(manifest)
+        } else {
+            None
+        }
+    }
+
     /// The unit whose figures or standing this leaf is about, if it is about one.
     pub fn unit(&self) -> Option<&UnitId> {
         match self {
@@ -305,7 +327,7 @@ impl Leaf {
 /// Refuses an entry that is longer than its kind allows.
 fn within_limits(entry: &[u8]) -> Result<(), Malformed> {
     let limits = LeafKind::limits(entry);
-    let lines = entry.iter().filter(|byte| **byte == b'\n').count();
+    let lines = entry.split(|byte| *byte == b'\n').skip(1).count();
     let over = |is: usize, what: &str, limit: usize| {
         (is > limit).then(|| Malformed::new(1, alloc::format!("{is} {what}, more than {limit}")))
     };

@@ -45,7 +45,7 @@ impl Submission {
             unit: header::unit(lines)?,
             seq: lines.value("seq", "<number from 1>", lines::positive)?,
             supersedes: lines.value("supersedes", "<leaf hash or ->", |text| {
-                lines::dash(text, lines::leaf_hash)
+                lines::dash(text, lines::leaf_hash).ok()
             })?,
             channel: lines.optional("channel", "<paper|phone|photo>", |word| {
                 Channel::parse(word).filter(|channel| *channel != Channel::Room)

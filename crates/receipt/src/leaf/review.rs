@@ -230,7 +230,7 @@ impl ClaimedCell {
     fn parse(text: &str) -> Option<((Column, Option<GroupId>), Self)> {
         let [column, group, claimed] = lines::fields(text)?;
         let column = Column::parse(column)?;
-        let group = lines::dash(group, |group| GroupId::parse(group).ok())?;
+        let group = lines::dash(group, |group| GroupId::parse(group).ok()).ok()?;
         if group.is_none() != (column == Column::Attendees) {
             return None;
         }

@@ -1,6 +1,6 @@
 //! The one leaf that nobody signs: the totals derived after each publish, hold and close.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -142,6 +142,6 @@ impl fmt::Display for SdeText {
 
 impl From<&caucus::Sde> for SdeText {
     fn from(sde: &caucus::Sde) -> Self {
-        Self(sde.exact().to_string())
+        Self(sde.exact())
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use caucus::parse_number;
-use merkle::TreeSize;
+use merkle::{Hash, TreeSize};
 use note::{Algorithm, KeyName, Origin, UnixSeconds, VerifierKey, b64};
 
 use super::{
@@ -21,7 +21,7 @@ impl Manifest {
     pub(crate) fn read(header: Header, lines: &mut Lines<'_>) -> Result<Self, Malformed> {
         let version = lines.value("version", "<number from 1>", lines::positive)?;
         let previous = lines.value("previous", "<hash or ->", |text| {
-            lines::dash(text, lines::hash)
+            lines::dash(text, lines::hash).ok()
         })?;
         let effect = if lines.flag("successor") {
             Effect::OnceActivated
@@ -34,37 +34,13 @@ impl Manifest {
         let lost = lines.list("lost", "<hash>", ANY, |text| {
             Some((text, lines::hash(text)?))
         })?;
-        let authority = lines.value("authority", "<threshold> <names, ascending>", authority)?;
+        let parties = Parties::read(lines)?;
+        let opens_line = lines.number();
+        let files = Files::read(lines)?;
         let marks = Marks {
-            keys: lines.number(),
-            ..Marks::default()
+            opens: opens_line,
+            ..parties.marks
         };
-        let keys = lines.list("key", "<role> <verifier key>", ANY, person)?;
-        let marks = Marks {
-            nodes: lines.number(),
-            ..marks
-        };
-        let nodes = lines.list("node", NODE_SHAPE, ANY, node)?;
-        let marks = Marks {
-            spares: lines.number(),
-            ..marks
-        };
-        let spares = lines.list("spare", NODE_SHAPE, ANY, node)?;
-        let marks = Marks {
-            witnesses: lines.number(),
-            ..marks
-        };
-        let witnesses = lines.list("witness", "<id> <verifier key>", ANY, witness)?;
-        let marks = Marks {
-            opens: lines.number(),
-            ..marks
-        };
-        let seconds = |text: &str| parse_number(text).map(UnixSeconds::new);
-        let opens = lines.value("opens", "<seconds>", seconds)?;
-        let closes = lines.value("closes", "<seconds>", seconds)?;
-        let receipt_policy =
-            lines.value("policy", "receipt <hash>", |text| named(text, "receipt"))?;
-        let final_policy = lines.value("policy", "final <hash>", |text| named(text, "final"))?;
         let manifest = Self {
             header,
             version,
@@ -74,18 +50,18 @@ impl Manifest {
             origin,
             recovered,
             lost,
-            authority,
-            keys,
-            nodes,
-            spares,
-            witnesses,
-            opens,
-            closes,
-            receipt_policy,
-            final_policy,
-            roll: lines.value("roll", "<count> <hash>", counted)?,
-            roster: lines.value("roster", "<count> <hash>", counted)?,
-            rules: lines.value("rules", "<hash>", lines::hash)?,
+            authority: parties.authority,
+            keys: parties.keys,
+            nodes: parties.nodes,
+            spares: parties.spares,
+            witnesses: parties.witnesses,
+            opens: files.opens,
+            closes: files.closes,
+            receipt_policy: files.receipt_policy,
+            final_policy: files.final_policy,
+            roll: files.roll,
+            roster: files.roster,
+            rules: files.rules,
         };
         check::sound(&manifest, &marks)?;
         Ok(manifest)
@@ -178,6 +154,66 @@ pub(super) struct Marks {
     pub(super) opens: u32,
 }
 
+/// The middle of a manifest: people and machines.
+struct Parties {
+    authority: Authority,
+    keys: Vec<PersonKey>,
+    nodes: Vec<NodeLine>,
+    spares: Vec<NodeLine>,
+    witnesses: Vec<WitnessLine>,
+    marks: Marks,
+}
+
+impl Parties {
+    fn read(lines: &mut Lines<'_>) -> Result<Self, Malformed> {
+        let mut marks = Marks::default();
+        let authority = lines.value("authority", "<threshold> <names, ascending>", authority)?;
+        marks.keys = lines.number();
+        let keys = lines.list("key", "<role> <verifier key>", ANY, person)?;
+        marks.nodes = lines.number();
+        let nodes = lines.list("node", NODE_SHAPE, ANY, node)?;
+        marks.spares = lines.number();
+        let spares = lines.list("spare", NODE_SHAPE, ANY, node)?;
+        marks.witnesses = lines.number();
+        let witnesses = lines.list("witness", "<id> <verifier key>", ANY, witness)?;
+        Ok(Self {
+            authority,
+            keys,
+            nodes,
+            spares,
+            witnesses,
+            marks,
+        })
+    }
+}
+
+/// The end of a manifest: times and files.
+struct Files {
+    opens: UnixSeconds,
+    closes: UnixSeconds,
+    receipt_policy: Hash,
+    final_policy: Hash,
+    roll: CountedFile,
+    roster: CountedFile,
+    rules: Hash,
+}
+
+impl Files {
+    fn read(lines: &mut Lines<'_>) -> Result<Self, Malformed> {
+        let seconds = |text: &str| parse_number(text).map(UnixSeconds::new);
+        Ok(Self {
+            opens: lines.value("opens", "<seconds>", seconds)?,
+            closes: lines.value("closes", "<seconds>", seconds)?,
+            receipt_policy: lines
+                .value("policy", "receipt <hash>", |text| named(text, "receipt"))?,
+            final_policy: lines.value("policy", "final <hash>", |text| named(text, "final"))?,
+            roll: lines.value("roll", "<count> <hash>", counted)?,
+            roster: lines.value("roster", "<count> <hash>", counted)?,
+            rules: lines.value("rules", "<hash>", lines::hash)?,
+        })
+    }
+}
+
 const NODE_SHAPE: &str = "<ordinal> <id> <log key> <cosigner key>";
 
 fn origin(text: &str) -> Option<Origin> {
@@ -244,7 +280,7 @@ fn cosigner_key(text: &str) -> Option<VerifierKey> {
         .filter(|key| key.algorithm() == Algorithm::CosignatureV1)
 }
 
-fn named(text: &str, name: &str) -> Option<merkle::Hash> {
+fn named(text: &str, name: &str) -> Option<Hash> {
     let [word, hash] = lines::fields(text)?;
     (word == name).then(|| lines::hash(hash))?
 }

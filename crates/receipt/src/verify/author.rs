@@ -115,21 +115,19 @@ fn signatories(
         return Err(Reason::WrongCount { got });
     }
     // A manifest is signed by the authority of the version before it, whichever is in force.
-    let version = match leaf {
-        Leaf::Manifest(manifest) => match manifest.previous {
-            None => election.first(),
-            Some(previous) => match election.version_of(&previous) {
-                Some(before) => before,
-                None => return Ok(Author::NotKnown { name: None }),
-            },
+    let version = match leaf.manifest().map(|manifest| manifest.previous) {
+        None => version,
+        Some(None) => election.first(),
+        Some(Some(previous)) => match election.version_of(&previous) {
+            Some(before) => before,
+            None => return Ok(Author::NotKnown { name: None }),
         },
-        _ => version,
     };
     let mut people = Vec::new();
     let mut stranger = None;
     for line in note.signatures() {
         match known(version, line) {
-            None => stranger = stranger.or(Some(line.name.clone())),
+            None => stranger = stranger.or_else(|| Some(line.name.clone())),
             Some((place, key)) => {
                 if !rule.allows(leaf.unit(), &place) {
                     return Err(Reason::WrongSigner {

@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 
-use merkle::sha256;
 use note::SignedNote;
 
 use super::{Check, CheckName, Reason};
@@ -33,7 +32,7 @@ pub(super) fn read(entry: &[u8], election: &Election) -> Read {
             };
         }
     };
-    if is_of(&leaf, election) {
+    if leaf.is_of(election.id(), election.genesis()) {
         let check = Check::passed(name, describe(&leaf, election));
         return Read {
             check,
@@ -52,33 +51,14 @@ pub(super) fn read(entry: &[u8], election: &Election) -> Read {
     }
 }
 
-/// Whether a leaf carries this election's name and genesis.
-fn is_of(leaf: &Leaf, election: &Election) -> bool {
-    let (id, genesis) = match leaf {
-        Leaf::Totals(totals) => (&totals.election, Some(totals.genesis)),
-        Leaf::Manifest(manifest) if manifest.header.genesis.is_none() => (
-            &manifest.header.election,
-            Some(sha256(leaf.text().as_bytes())),
-        ),
-        other => match other.header() {
-            Some(header) => (&header.election, header.genesis),
-            None => return false,
-        },
-    };
-    id == election.id() && genesis == Some(*election.genesis())
-}
-
 fn describe(leaf: &Leaf, election: &Election) -> String {
-    let id = election.id();
-    match leaf {
-        Leaf::Submission(report) => describe_report(report, election),
-        other => match other.unit() {
-            Some(unit) => format!(
-                "It is a note of type {} about unit {unit}, of election {id}.",
-                other.kind()
-            ),
-            None => format!("It is a note of type {} of election {id}.", other.kind()),
-        },
+    if let Leaf::Submission(report) = leaf {
+        return describe_report(report, election);
+    }
+    let (kind, id) = (leaf.kind(), election.id());
+    match leaf.unit() {
+        Some(unit) => format!("It is a note of type {kind} about unit {unit}, of election {id}."),
+        None => format!("It is a note of type {kind} of election {id}."),
     }
 }
 

@@ -8,195 +8,19 @@
 mod author;
 mod checkpoint;
 mod entry;
+mod receipt;
+mod verdict;
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use merkle::{LeafHash, LeafIndex};
-use note::{KeyName, SignedCheckpoint, UnixSeconds};
-
-use crate::code::ShortCode;
 use crate::election::{Election, Version};
-use crate::leaf::Leaf;
-use crate::lines::Malformed;
-use crate::manifest::NodeId;
 use crate::proof::UnverifiedReceipt;
-use crate::words::words;
 
 pub use author::{Author, Signatory};
-
-words! {
-    /// What is checked, in this order.
-    pub enum CheckName {
-        /// The leaf lies within the tree.
-        Place = "place",
-        /// The log is the election's.
-        Origin = "origin",
-        /// A node signed for the log.
-        LogSignature = "log signature",
-        /// Enough nodes cosigned.
-        Cosignatures = "cosignatures",
-        /// The report is in the tree.
-        Inclusion = "inclusion",
-        /// The report is of this election.
-        Entry = "report",
-        /// Who signed the report.
-        Author = "author",
-    }
-}
-
-/// One check and how it went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What was checked.
-    pub name: CheckName,
-    /// How it went.
-    pub result: CheckResult,
-    /// What was found, in a sentence that a chair can read.
-    pub sentence: String,
-}
-
-/// How a check went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckResult {
-    /// It holds.
-    Passed,
-    /// It does not.
-    Failed(Reason),
-    /// It could not be made; the sentence says why.
-    NotChecked,
-}
-
-/// Why a check failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// The leaf's index is not below the tree's size.
-    #[error("the leaf lies outside the tree")]
-    OutsideTree,
-    /// The log is not the election's, or was not yet at that size.
-    #[error("the receipt is of another log")]
-    WrongLog,
-    /// No node known to this bundle signed for the log.
-    #[error("no known node signed for the log")]
-    NoLogSignature,
-    /// A line of a known key does not verify.
-    #[error("the signature of `{name}` does not verify")]
-    BadLine {
-        /// The line's name.
-        name: KeyName,
-    },
-    /// Fewer nodes cosigned than receipt level asks for.
-    #[error("{got} nodes cosigned, {need} are needed")]
-    TooFewNodes {
-        /// How many must.
-        need: usize,
-        /// How many did.
-        got: usize,
-    },
-    /// The path does not lead from the leaf to the root.
-    #[error("the report is not in the tree")]
-    NotIncluded,
-    /// The entry is outside the grammar of leaves.
-    #[error("the report is malformed: {0}")]
-    MalformedEntry(Malformed),
-    /// The entry is of another election or another instance of this one.
-    #[error("the report is of another election")]
-    WrongElection,
-    /// A signature of the report does not verify.
-    #[error("the report's signature by `{name}` does not verify")]
-    BadSignature {
-        /// The line's name.
-        name: KeyName,
-    },
-    /// A known key signed what it may not sign.
-    #[error("`{name}` may not sign this report")]
-    WrongSigner {
-        /// The line's name.
-        name: KeyName,
-    },
-    /// Fewer or more hands than the report's type has.
-    #[error("the report has {got} signatures, which is not as many as its type has")]
-    WrongCount {
-        /// How many it has.
-        got: usize,
-    },
-}
-
-words! {
-    /// How much a receipt proves.
-    pub enum ReceiptLevel {
-        /// A majority of the nodes hold the report.
-        Receipt = "receipt",
-        /// The strong quorum and an outside witness have seen it: no leader alone can have made
-        /// a second history that says otherwise.
-        Final = "final",
-    }
-}
-
-/// The outcome of all checks together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Recorded, and this proves it.
-    Recorded(Box<Receipt>),
-    /// Everything holds but that too few nodes have cosigned: recorded perhaps, not receipted.
-    NotYetWitnessed {
-        /// How many nodes must cosign.
-        need: usize,
-        /// How many did.
-        got: usize,
-    },
-    /// The nodes that signed are not those of this bundle's manifests, which may be out of date.
-    NeedsNewerBundle {
-        /// The manifest version that was used.
-        manifest: u64,
-    },
-    /// Not a receipt of this election.
-    Invalid(Reason),
-}
-
-/// All checks, what was left out of account, and the verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verification {
-    /// The checks in order.
-    pub checks: Vec<Check>,
-    /// Lines that were not counted, a sentence each.
-    pub ignored: Vec<String>,
-    /// What follows.
-    pub verdict: Verdict,
-}
-
-/// A receipt that holds. There is no other way to one than [`UnverifiedReceipt::verify`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    unverified: UnverifiedReceipt,
-    leaf: Leaf,
-    level: ReceiptLevel,
-    signers: Vec<Cosigner>,
-    author: Author,
-    manifest: u64,
-}
-
-/// Who stands for the tree that a receipt is of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cosigner {
-    /// What the manifest calls it.
-    pub id: NodeId,
-    /// Node or outside witness.
-    pub place: CosignerPlace,
-    /// When it signed, by its own clock.
-    pub time: UnixSeconds,
-}
-
-/// Node or outside witness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CosignerPlace {
-    /// A node of the election, by its ordinal.
-    Node(u64),
-    /// An outside witness.
-    Witness,
-}
+pub use receipt::{Cosigner, CosignerPlace, Receipt, ReceiptLevel};
+pub use verdict::{Check, CheckName, CheckResult, Reason, Verdict, Verification};
 
 impl UnverifiedReceipt {
     /// Makes every check and draws the verdict.
@@ -307,19 +131,15 @@ impl UnverifiedReceipt {
             &checkpoint.root,
         );
         let hashes = self.proof().hashes.len();
-        match proven {
-            Ok(()) => {
-                let sentence = format!(
-                    "{hashes} hashes lead from the report to the root: it is in the log exactly as shown here, under the code {}.",
-                    self.code()
-                );
-                Check::passed(CheckName::Inclusion, sentence)
-            }
-            Err(_) => {
-                let sentence = "The hashes do not lead from the report to the root: the log does not contain it as shown here.";
-                Check::failed(CheckName::Inclusion, Reason::NotIncluded, sentence)
-            }
+        if proven.is_err() {
+            let sentence = "The hashes do not lead from the report to the root: the log does not contain it as shown here.";
+            return Check::failed(CheckName::Inclusion, Reason::NotIncluded, sentence);
         }
+        let sentence = format!(
+            "{hashes} hashes lead from the report to the root: it is in the log exactly as shown here, under the code {}.",
+            self.code()
+        );
+        Check::passed(CheckName::Inclusion, sentence)
     }
 }
 
@@ -344,164 +164,4 @@ fn failure(checks: &[Check]) -> Option<Failure> {
         .find(|reason| !short(reason))
         .map(Failure::Wrong)
         .or_else(|| reasons().next().map(Failure::Short))
-}
-
-impl Check {
-    fn passed(name: CheckName, sentence: impl Into<String>) -> Self {
-        Self {
-            name,
-            result: CheckResult::Passed,
-            sentence: sentence.into(),
-        }
-    }
-
-    fn failed(name: CheckName, reason: Reason, sentence: impl Into<String>) -> Self {
-        Self {
-            name,
-            result: CheckResult::Failed(reason),
-            sentence: sentence.into(),
-        }
-    }
-
-    fn not_checked(name: CheckName, sentence: impl Into<String>) -> Self {
-        Self {
-            name,
-            result: CheckResult::NotChecked,
-            sentence: sentence.into(),
-        }
-    }
-}
-
-impl Verification {
-    /// The receipt, if it holds.
-    pub fn receipt(&self) -> Option<&Receipt> {
-        match &self.verdict {
-            Verdict::Recorded(receipt) => Some(receipt),
-            Verdict::NotYetWitnessed { .. }
-            | Verdict::NeedsNewerBundle { .. }
-            | Verdict::Invalid(_) => None,
-        }
-    }
-
-    /// The receipt, if it holds.
-    pub fn into_receipt(self) -> Option<Receipt> {
-        match self.verdict {
-            Verdict::Recorded(receipt) => Some(*receipt),
-            Verdict::NotYetWitnessed { .. }
-            | Verdict::NeedsNewerBundle { .. }
-            | Verdict::Invalid(_) => None,
-        }
-    }
-
-    /// The verdict in a sentence.
-    pub fn summary(&self) -> String {
-        match &self.verdict {
-            Verdict::Recorded(receipt) => receipt.summary(),
-            Verdict::NotYetWitnessed { need, got } => format!(
-                "NOT YET RECEIPTED: {got} of the {need} nodes needed have confirmed it. Keep the report and fetch the receipt again."
-            ),
-            Verdict::NeedsNewerBundle { manifest } => format!(
-                "CANNOT TELL: nodes signed that manifest {manifest} does not name. Fetch the newer election bundle and check again."
-            ),
-            Verdict::Invalid(reason) => format!("NOT A RECEIPT: {reason}."),
-        }
-    }
-}
-
-impl Receipt {
-    /// The exact bytes of the leaf.
-    pub fn entry(&self) -> &[u8] {
-        self.unverified.entry()
-    }
-
-    /// What it says.
-    pub const fn leaf(&self) -> &Leaf {
-        &self.leaf
-    }
-
-    /// Where it stands in the log.
-    pub const fn index(&self) -> LeafIndex {
-        self.unverified.index()
-    }
-
-    /// The hash that names it.
-    pub fn leaf_hash(&self) -> LeafHash {
-        self.unverified.leaf_hash()
-    }
-
-    /// The code that people read to each other.
-    pub fn code(&self) -> ShortCode {
-        self.unverified.code()
-    }
-
-    /// The checkpoint it rests on.
-    pub const fn checkpoint(&self) -> &SignedCheckpoint {
-        self.unverified.checkpoint()
-    }
-
-    /// How much it proves.
-    pub const fn level(&self) -> ReceiptLevel {
-        self.level
-    }
-
-    /// Nodes by ordinal, then witnesses, each once.
-    pub fn signers(&self) -> &[Cosigner] {
-        &self.signers
-    }
-
-    /// Who signed the report, as far as this bundle can tell.
-    pub const fn author(&self) -> &Author {
-        &self.author
-    }
-
-    /// The manifest version whose keys and quorum were used.
-    pub const fn manifest(&self) -> u64 {
-        self.manifest
-    }
-
-    /// The earliest cosignature: by then the report was in the log.
-    pub fn earliest(&self) -> Option<UnixSeconds> {
-        self.signers.iter().map(|signer| signer.time).min()
-    }
-
-    /// The (lower) median of the cosignatures' times, which one wrong clock does not move far.
-    pub fn median(&self) -> Option<UnixSeconds> {
-        let mut times: Vec<_> = self.signers.iter().map(|signer| signer.time).collect();
-        times.sort_unstable();
-        times.get(times.len().checked_sub(1)? >> 1).copied()
-    }
-
-    /// The receipt file.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.unverified.to_bytes()
-    }
-
-    fn summary(&self) -> String {
-        let nodes = self
-            .signers
-            .iter()
-            .filter(|signer| signer.place != CosignerPlace::Witness);
-        let what = match self.leaf.unit() {
-            Some(unit) => format!("the {} of unit {unit}", self.leaf.kind()),
-            None => format!("the {}", self.leaf.kind()),
-        };
-        let level = match self.level {
-            ReceiptLevel::Receipt => "",
-            ReceiptLevel::Final => ", final",
-        };
-        let caveat = match &self.author {
-            Author::Known(_) => String::new(),
-            Author::NotKnown { name } => format!(
-                " Who holds the key `{}` this bundle cannot tell.",
-                name.as_ref()
-                    .map_or_else(|| "-".to_string(), ToString::to_string)
-            ),
-        };
-        format!(
-            "RECORDED{level}: {what} is leaf {} of the log, confirmed by {} nodes, as of manifest {}.{caveat}",
-            self.index(),
-            nodes.count(),
-            self.manifest
-        )
-    }
 }
