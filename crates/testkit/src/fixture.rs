@@ -1,0 +1,5 @@
+//! placeholder
+#[derive(Debug)]
+pub struct Fixture;
+#[derive(Debug)]
+pub struct Person;
