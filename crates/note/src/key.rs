@@ -51,40 +51,57 @@ pub struct VerifierKey {
 impl VerifierKey {
     /// Names a public key.
     pub fn new(name: KeyName, algorithm: Algorithm, public: &[u8; 32]) -> Result<Self, KeyError> {
-        let key = VerifyingKey::from_bytes(public).map_err(|_| KeyError::NoPoint)?;
-        let point = key.to_edwards();
-        if point.compress().as_bytes() != public {
-            return Err(KeyError::NotCanonical);
-        }
-        if key.is_weak() {
-            return Err(KeyError::Weak);
-        }
-        if !point.is_torsion_free() {
-            return Err(KeyError::Torsion);
-        }
-        Ok(Self::of(name, algorithm, key))
+        Self::unexamined(name, algorithm, public)?.examined()
     }
 
-    /// Reads `<name>+<key id>+<base64 of type and key>`.
+    /// Reads `<name>+<key id>+<base64 of type and key>`, whoever wrote it.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
+        Self::parse_enrolled(text)?.examined()
+    }
+
+    /// Reads a key from one's own storage, where it was put after [`VerifierKey::parse`] had
+    /// examined it. The examination costs more than checking a signature, and is spared here.
+    pub fn parse_enrolled(text: &str) -> Result<Self, KeyError> {
         // Base64 may hold a `+` too: only the first two separate.
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(id), Some(bytes)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(KeyError::Malformed);
         };
         let name = KeyName::parse(name).map_err(|_| KeyError::Malformed)?;
-        let id = KeyId::parse(id).ok_or(KeyError::Malformed)?;
+        let stated = KeyId::parse(id).ok_or(KeyError::Malformed)?;
         let bytes = b64::decode(bytes).ok_or(KeyError::Malformed)?;
         let (algorithm, public) = split_key_bytes(&bytes)?;
-        let key = Self::new(name, algorithm, public)?;
-        if key.id == id {
+        let key = Self::unexamined(name, algorithm, public)?;
+        let is = key.id;
+        if is == stated {
             Ok(key)
         } else {
-            Err(KeyError::WrongId {
-                is: key.id,
-                stated: id,
-            })
+            Err(KeyError::WrongId { is, stated })
         }
+    }
+
+    fn unexamined(
+        name: KeyName,
+        algorithm: Algorithm,
+        public: &[u8; 32],
+    ) -> Result<Self, KeyError> {
+        let key = VerifyingKey::from_bytes(public).map_err(|_| KeyError::NoPoint)?;
+        Ok(Self::of(name, algorithm, key))
+    }
+
+    /// What every key passes before it is enrolled.
+    fn examined(self) -> Result<Self, KeyError> {
+        let point = self.key.to_edwards();
+        if point.compress().as_bytes() != self.key.as_bytes() {
+            return Err(KeyError::NotCanonical);
+        }
+        if self.key.is_weak() {
+            return Err(KeyError::Weak);
+        }
+        if !point.is_torsion_free() {
+            return Err(KeyError::Torsion);
+        }
+        Ok(self)
     }
 
     /// A key derived from a seed: sound without examination.

@@ -61,6 +61,11 @@ fn a_key_text_with_anything_changed_is_refused() {
         ),
     ] {
         assert_eq!(VerifierKey::parse(&changed), Err(error), "{changed:?}");
+        assert_eq!(
+            VerifierKey::parse_enrolled(&changed),
+            Err(error),
+            "{changed:?}"
+        );
     }
     // Under another name or type it is another key, with another id.
     let renamed = VerifierKey::parse(&text.replacen("chair", "choir", 1));
@@ -223,6 +228,8 @@ proptest! {
         let key = SignerKey::from_seed(name("any"), seed);
         let read = VerifierKey::parse(&key.verifier().to_string());
         prop_assert_eq!(read.as_ref(), Ok(key.verifier()));
+        let stored = VerifierKey::parse_enrolled(&key.verifier().to_string());
+        prop_assert_eq!(stored.as_ref(), Ok(key.verifier()));
         let enrolled =
             VerifierKey::new(name("any"), Algorithm::Ed25519, key.verifier().public_bytes());
         prop_assert_eq!(enrolled.as_ref(), Ok(key.verifier()));
