@@ -25,12 +25,14 @@ pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Chang
         Act::Manifest { note, files } => (note, files.as_slice()),
     };
     let outcome = match intake::admit(tables, bytes)? {
-        Admission::Known { leaf, unit } => {
-            Outcome::AlreadyRecorded { leaf, head: head_of(tables, unit.as_ref())? }
-        }
-        Admission::Refused { refusal, unit } => {
-            Outcome::Refused { refusal, head: head_of(tables, unit.as_ref())? }
-        }
+        Admission::Known { leaf, unit } => Outcome::AlreadyRecorded {
+            leaf,
+            head: head_of(tables, unit.as_ref())?,
+        },
+        Admission::Refused { refusal, unit } => Outcome::Refused {
+            refusal,
+            head: head_of(tables, unit.as_ref())?,
+        },
         Admission::Authentic(authentic) => match act(&mut draft, &authentic, files) {
             Ok(outcome) => outcome,
             Err(Stop::Fault(fault)) => return Err(fault),
@@ -38,7 +40,10 @@ pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Chang
                 // Whatever the act had begun to write is dropped with its draft.
                 draft = Draft::new(tables);
                 side::keep_refused(&mut draft, command.at, &authentic, &refusal)?;
-                Outcome::Refused { refusal, head: head_of(tables, authentic.leaf.unit())? }
+                Outcome::Refused {
+                    refusal,
+                    head: head_of(tables, authentic.leaf.unit())?,
+                }
             }
         },
     };

@@ -9,11 +9,9 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use caucus::{Kind, Rules, Severity, Standing, Unit, Worksheet};
+use caucus::{Kind, Rules, Severity, Slot, Standing, Unit, Worksheet};
 use merkle::LeafIndex;
 use receipt::leaf::{AttestedFigures, Earlier, Leaf};
-
-use caucus::Slot;
 
 use crate::draft::Draft;
 use crate::rows::{self, HeadRow, SheetRow, Signer};
@@ -50,15 +48,29 @@ pub(crate) fn settle<T: Tables>(
         if is_doubted(draft, &head.signers)? {
             held_for.insert(KEY_DOUBTED.to_string());
         }
-        let mut beside = Beside { unit, head, worksheet: &worksheet, held_for, witnesses };
+        let mut beside = Beside {
+            unit,
+            head,
+            worksheet: &worksheet,
+            held_for,
+            witnesses,
+        };
         beside.compare_rivals(draft)?;
         beside.compare_attests(draft)?;
         (held_for, witnesses) = (beside.held_for, beside.witnesses);
     }
     witnesses.sort_unstable();
-    let sheet = SheetRow { head: sheet.head, held_for: held_for.into_iter().collect(), witnesses };
+    let sheet = SheetRow {
+        head: sheet.head,
+        held_for: held_for.into_iter().collect(),
+        witnesses,
+    };
     let after = standing(&sheet);
-    draft.put(Table::UnitSheet, unit.id.as_str().as_bytes().to_vec(), sheet.encode());
+    draft.put(
+        Table::UnitSheet,
+        unit.id.as_str().as_bytes().to_vec(),
+        sheet.encode(),
+    );
     move_counts(draft, before, after)
 }
 
@@ -151,17 +163,21 @@ pub(crate) fn same_cells(one: &Worksheet, other: &Worksheet) -> bool {
 
 /// Whether a stated cell differs from the sheet's.
 fn differs_from(figures: &AttestedFigures, sheet: &Worksheet) -> bool {
-    figures.attendees.is_some_and(|stated| stated != sheet.attendees)
-        || figures.first.iter().any(|(group, stated)| {
-            stated.is_some_and(|stated| stated != sheet.first.get(group))
-        })
+    figures
+        .attendees
+        .is_some_and(|stated| stated != sheet.attendees)
+        || figures
+            .first
+            .iter()
+            .any(|(group, stated)| stated.is_some_and(|stated| stated != sheet.first.get(group)))
         || figures
             .last
             .iter()
             .any(|(group, stated)| stated.is_some_and(|stated| stated != sheet.last.get(group)))
-        || figures.reported.iter().any(|(group, stated)| {
-            stated.is_some_and(|stated| stated != sheet.reported.get(group))
-        })
+        || figures
+            .reported
+            .iter()
+            .any(|(group, stated)| stated.is_some_and(|stated| stated != sheet.reported.get(group)))
 }
 
 /// Whether an attestation states enough to be a witness: all votes and delegates, and for a
@@ -183,8 +199,10 @@ fn are_other_hands(head: &[Signer], other: &[Signer]) -> bool {
                 (Some(Slot::A), Some(Slot::A | Slot::B))
                 | (Some(Slot::B), Some(Slot::A | Slot::B | Slot::S))
                 | (Some(Slot::S), Some(Slot::B | Slot::S)) => true,
-                (Some(Slot::A), Some(Slot::S)) | (Some(Slot::S), Some(Slot::A)) => false,
-                (None, _) | (_, None) => false,
+                (Some(Slot::A), Some(Slot::S) | None)
+                | (Some(Slot::S), Some(Slot::A) | None)
+                | (Some(Slot::B), None)
+                | (None, _) => false,
             };
             !same_hand && one.key != two.key
         })
@@ -214,7 +232,10 @@ fn move_counts<T: Tables>(
     let moved = counts
         .without(before)
         .and_then(|counts| counts.with(after))
-        .ok_or(Fault::Corrupt { table: Table::Meta, what: "counts below nothing" })?;
+        .ok_or(Fault::Corrupt {
+            table: Table::Meta,
+            what: "counts below nothing",
+        })?;
     draft.put(Table::Meta, rows::META_COUNTS.to_vec(), moved.encode());
     Ok(())
 }

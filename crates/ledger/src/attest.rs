@@ -17,8 +17,9 @@ pub(crate) fn record<T: Tables>(
     authentic: &Authentic,
     attest: &Attest,
 ) -> Result<Outcome, Stop> {
-    let unit = rows::unit(draft, &attest.unit)?
-        .ok_or_else(|| Refusal::UnknownUnit { unit: attest.unit.clone() })?;
+    let unit = rows::unit(draft, &attest.unit)?.ok_or_else(|| Refusal::UnknownUnit {
+        unit: attest.unit.clone(),
+    })?;
     let rules = rows::rules(draft)?.ok_or(Refusal::NoManifest)?;
     if !lists_groups(attest, &rules) {
         return Err(Refusal::WrongGroups.into());

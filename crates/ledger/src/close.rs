@@ -106,6 +106,12 @@ pub fn results_file(
 }
 
 fn cells(row: &ResultRow) -> String {
-    let ResultRow { group, first, last, delegates, sde } = row;
+    let ResultRow {
+        group,
+        first,
+        last,
+        delegates,
+        sde,
+    } = row;
     alloc::format!("{group} {first} {last} {delegates} {}", sde.exact())
 }

@@ -125,7 +125,11 @@ impl<'a> Reader<'a> {
     ) -> Result<V, What> {
         let mut reader = Self::new(bytes);
         let value = read(&mut reader)?;
-        if reader.rest.is_empty() { Ok(value) } else { Err("bytes after its end") }
+        if reader.rest.is_empty() {
+            Ok(value)
+        } else {
+            Err("bytes after its end")
+        }
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], What> {
@@ -153,7 +157,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], What> {
         let length = self.length()?;
-        let (head, rest) = self.rest.split_at_checked(length).ok_or("it ends too early")?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or("it ends too early")?;
         self.rest = rest;
         Ok(head)
     }
@@ -214,9 +221,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_and_nothing_else_is() {
         let mut writer = Writer::new();
-        writer.small(7).number(1 << 40).text("P-12").option(Some(3_u64), |w, v| {
-            w.number(v);
-        });
+        writer
+            .small(7)
+            .number(1 << 40)
+            .text("P-12")
+            .option(Some(3_u64), |w, v| {
+                w.number(v);
+            });
         writer.list([1_u8, 2].into_iter(), |w, v| {
             w.small(v);
         });
@@ -232,7 +243,10 @@ mod tests {
                 ))
             })
         };
-        assert_eq!(read(&bytes), Ok((7, 1 << 40, "P-12".into(), Some(3), vec![1, 2])));
+        assert_eq!(
+            read(&bytes),
+            Ok((7, 1 << 40, "P-12".into(), Some(3), vec![1, 2]))
+        );
         for length in 0..bytes.len() {
             assert!(read(&bytes[..length]).is_err(), "read from {length} bytes");
         }

@@ -51,11 +51,22 @@ pub enum Act {
 impl Command {
     /// A command that carries a signed note.
     pub fn note(at: UnixMillis, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { at, act: Act::Note { bytes: bytes.into() } }
+        Self {
+            at,
+            act: Act::Note {
+                bytes: bytes.into(),
+            },
+        }
     }
 
     /// A command that carries a manifest and its files.
     pub fn manifest(at: UnixMillis, note: impl Into<Vec<u8>>, files: Vec<Vec<u8>>) -> Self {
-        Self { at, act: Act::Manifest { note: note.into(), files } }
+        Self {
+            at,
+            act: Act::Manifest {
+                note: note.into(),
+                files,
+            },
+        }
     }
 }

@@ -5,7 +5,6 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::ops::ControlFlow;
 
 use merkle::{Frontier, Hash, LeafIndex, TreeSize};
 use note::{SignatureLine, VerifierKey};
@@ -16,7 +15,7 @@ use crate::intake::Authentic;
 use crate::outcome::LeafRef;
 use crate::overlay::Overlay;
 use crate::rows::{self, LeafIndexRow};
-use crate::tables::{Fault, Table, Tables};
+use crate::tables::{Fault, Table, Tables, Visit};
 
 /// Tables with one command's writes on top.
 #[derive(Debug)]
@@ -28,7 +27,10 @@ pub(crate) struct Draft<'a, T> {
 
 impl<'a, T: Tables> Draft<'a, T> {
     pub(crate) fn new(tables: &'a T) -> Self {
-        Self { overlay: Overlay::new(tables), touched: BTreeSet::new() }
+        Self {
+            overlay: Overlay::new(tables),
+            touched: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
@@ -45,17 +47,27 @@ impl<'a, T: Tables> Draft<'a, T> {
     /// and [`Draft::seal_leaf`] ends it.
     pub(crate) fn append_leaf(&mut self, bytes: &[u8], text: &Hash) -> Result<LeafRef, Fault> {
         let mut frontier = rows::frontier(self)?;
-        let leaf =
-            LeafRef { index: LeafIndex::new(frontier.size().get()), hash: merkle::leaf_hash(bytes) };
+        let leaf = LeafRef {
+            index: LeafIndex::new(frontier.size().get()),
+            hash: merkle::leaf_hash(bytes),
+        };
         for node in frontier.push(leaf.hash) {
             let mut key = Writer::new();
             key.small(node.level).number(node.index);
             self.put(Table::Node, key.finish(), node.hash.as_bytes().to_vec());
         }
         self.put_frontier(&frontier);
-        self.put(Table::Leaf, rows::number_key(leaf.index.get()), bytes.to_vec());
+        self.put(
+            Table::Leaf,
+            rows::number_key(leaf.index.get()),
+            bytes.to_vec(),
+        );
         let index = LeafIndexRow(leaf.index).encode();
-        self.put(Table::LeafHash, leaf.hash.as_bytes().to_vec(), index.clone());
+        self.put(
+            Table::LeafHash,
+            leaf.hash.as_bytes().to_vec(),
+            index.clone(),
+        );
         self.put(Table::Text, text.as_bytes().to_vec(), index);
         Ok(leaf)
     }
@@ -71,15 +83,20 @@ impl<'a, T: Tables> Draft<'a, T> {
     }
 
     fn put_frontier(&mut self, frontier: &Frontier) {
-        self.put(Table::Meta, rows::META_FRONTIER.to_vec(), frontier.to_bytes());
+        self.put(
+            Table::Meta,
+            rows::META_FRONTIER.to_vec(),
+            frontier.to_bytes(),
+        );
     }
 
     /// Ends a leaf: everything written since the one before enters the digest under its index.
     pub(crate) fn seal_leaf(&mut self, index: LeafIndex) -> Result<(), Fault> {
-        let before = rows::leaf_digest(self, TreeSize::new(index.get()))?.ok_or(Fault::Corrupt {
-            table: Table::LeafDigest,
-            what: "the digest of the leaf before is missing",
-        })?;
+        let before =
+            rows::leaf_digest(self, TreeSize::new(index.get()))?.ok_or(Fault::Corrupt {
+                table: Table::LeafDigest,
+                what: "the digest of the leaf before is missing",
+            })?;
         let digest = changes::leaf_digest(&before, index, self.touched_rows());
         self.touched.clear();
         self.overlay.put(
@@ -123,12 +140,7 @@ impl<T: Tables> Tables for Draft<'_, T> {
         self.overlay.read(table, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
         self.overlay.scan(table, prefix, visit)
     }
 

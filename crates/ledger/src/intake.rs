@@ -11,14 +11,15 @@
 //! ```
 //! Steps 8 to 11 are the type's own and stand in its file.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use caucus::{Refusal, SubmissionId, UnitId};
 use merkle::Hash;
 use note::{NoteError, SignedNote, b64};
-use receipt::leaf::{Leaf, LeafKind, Place, Scope};
 use receipt::Manifest;
+use receipt::leaf::{Leaf, LeafKind, Place, Scope};
 
 use crate::outcome::LeafRef;
 use crate::rows::{self, Signer};
@@ -60,12 +61,9 @@ pub(crate) struct Authentic {
 #[derive(Debug)]
 pub(crate) enum Admission {
     /// Its type decides what becomes of it.
-    Authentic(Authentic),
+    Authentic(Box<Authentic>),
     /// Its text is a leaf already.
-    Known {
-        leaf: LeafRef,
-        unit: Option<UnitId>,
-    },
+    Known { leaf: LeafRef, unit: Option<UnitId> },
     /// Nobody we know stands behind it as it is.
     Refused {
         refusal: Refusal,
@@ -77,7 +75,12 @@ pub(crate) enum Admission {
 pub(crate) fn admit<T: Tables>(tables: &T, bytes: &[u8]) -> Result<Admission, Fault> {
     let (note, leaf) = match parse(bytes) {
         Ok(parsed) => parsed,
-        Err(refusal) => return Ok(Admission::Refused { refusal, unit: None }),
+        Err(refusal) => {
+            return Ok(Admission::Refused {
+                refusal,
+                unit: None,
+            });
+        }
     };
     let unit = subject(&leaf).cloned();
     let text_hash = note.text_hash();
@@ -85,7 +88,7 @@ pub(crate) fn admit<T: Tables>(tables: &T, bytes: &[u8]) -> Result<Admission, Fa
         return Ok(Admission::Known { leaf, unit });
     }
     match authenticate(tables, note, leaf, text_hash) {
-        Ok(authentic) => Ok(Admission::Authentic(authentic)),
+        Ok(authentic) => Ok(Admission::Authentic(Box::new(authentic))),
         Err(Stop::Refused(refusal)) => Ok(Admission::Refused { refusal, unit }),
         Err(Stop::Fault(fault)) => Err(fault),
     }
@@ -93,15 +96,24 @@ pub(crate) fn admit<T: Tables>(tables: &T, bytes: &[u8]) -> Result<Admission, Fa
 
 /// Step 1.
 fn parse(bytes: &[u8]) -> Result<(SignedNote, Leaf), Refusal> {
-    let note = SignedNote::parse_within(bytes, LeafKind::limits(bytes)).map_err(|error| match error {
-        NoteError::TooLarge { bytes, limit } => {
-            let wide = |length| u64::try_from(length).unwrap_or(u64::MAX);
-            Refusal::TooLarge { bytes: wide(bytes), limit: wide(limit) }
-        }
-        NoteError::Malformed { line, what } => Refusal::Malformed { line, what: what.into() },
+    let note =
+        SignedNote::parse_within(bytes, LeafKind::limits(bytes)).map_err(|error| match error {
+            NoteError::TooLarge { bytes, limit } => {
+                let wide = |length| u64::try_from(length).unwrap_or(u64::MAX);
+                Refusal::TooLarge {
+                    bytes: wide(bytes),
+                    limit: wide(limit),
+                }
+            }
+            NoteError::Malformed { line, what } => Refusal::Malformed {
+                line,
+                what: what.into(),
+            },
+        })?;
+    let leaf = Leaf::parse(&note).map_err(|malformed| Refusal::Malformed {
+        line: malformed.line,
+        what: malformed.what,
     })?;
-    let leaf = Leaf::parse(&note)
-        .map_err(|malformed| Refusal::Malformed { line: malformed.line, what: malformed.what })?;
     Ok((note, leaf))
 }
 
@@ -148,13 +160,22 @@ fn authenticate<T: Tables>(
     }
     let signers = signers::check(tables, &note, &leaf, first)?;
     // Totals have no header, and were refused with step 1.
-    let id = leaf.header().map(|header| header.id).ok_or(Refusal::WrongRole)?;
+    let id = leaf
+        .header()
+        .map(|header| header.id)
+        .ok_or(Refusal::WrongRole)?;
     for signer in &signers {
         if rows::signer_id(tables, &signer.key, &id)?.is_some() {
             return Err(Refusal::IdReuse.into());
         }
     }
-    Ok(Authentic { note, leaf, text_hash, id, signers })
+    Ok(Authentic {
+        note,
+        leaf,
+        text_hash,
+        id,
+        signers,
+    })
 }
 
 /// Whether a note belongs to this election; the first manifest is the one that makes it. Answers
@@ -187,13 +208,24 @@ fn check_election<'l, T: Tables>(tables: &T, leaf: &'l Leaf) -> Result<Option<&'
     };
     if header.election.as_str() != election {
         let found = header.election.to_string();
-        return Err(Refusal::WrongElection { expected: election, found }.into());
+        return Err(Refusal::WrongElection {
+            expected: election,
+            found,
+        }
+        .into());
     }
     if header.genesis != Some(genesis) {
         // The same name, but a rehearsal or another instance: only the genesis tells.
         let instance = |hash| alloc::format!("{election}, genesis {}", b64::encode_hash(hash));
-        let found = header.genesis.as_ref().map_or_else(|| "-".to_string(), instance);
-        return Err(Refusal::WrongElection { expected: instance(&genesis), found }.into());
+        let found = header
+            .genesis
+            .as_ref()
+            .map_or_else(|| "-".to_string(), instance);
+        return Err(Refusal::WrongElection {
+            expected: instance(&genesis),
+            found,
+        }
+        .into());
     }
     Ok(None)
 }

@@ -56,7 +56,10 @@ pub fn check<T: Tables>(tables: &T) -> Result<(), Broken> {
         Ok((hash, value.to_vec()))
     })?;
     let files: BTreeMap<_, _> = files.into_iter().collect();
-    if files.iter().any(|(hash, bytes)| merkle::sha256(bytes) != *hash) {
+    if files
+        .iter()
+        .any(|(hash, bytes)| merkle::sha256(bytes) != *hash)
+    {
         return Err(broken(Table::File, "a file is not what its hash says"));
     }
     same_rows(tables, &replay::replay_trusting(&leaves, &files)?)
@@ -71,9 +74,14 @@ fn leaves<T: Tables>(tables: &T) -> Result<Vec<Vec<u8>>, Broken> {
     let numbered = rows::rows_under(tables, Table::Leaf, &[], |key, value| {
         Ok((LeafIndexRow::decode(key)?.0, value.to_vec()))
     })?;
-    let in_order = (0_u64..).zip(&numbered).all(|(place, (index, _))| index.get() == place);
+    let in_order = (0_u64..)
+        .zip(&numbered)
+        .all(|(place, (index, _))| index.get() == place);
     if !in_order {
-        return Err(broken(Table::Leaf, "the leaves are not numbered without a gap"));
+        return Err(broken(
+            Table::Leaf,
+            "the leaves are not numbered without a gap",
+        ));
     }
     Ok(numbered.into_iter().map(|(_, leaf)| leaf).collect())
 }
@@ -85,29 +93,44 @@ fn tree<T: Tables>(tables: &T, leaves: &[Vec<u8>]) -> Result<(), Broken> {
     for (place, leaf) in (0_u64..).zip(leaves) {
         let hash = merkle::leaf_hash(leaf);
         if rows::leaf_by_hash(tables, &hash)? != Some(LeafIndex::new(place)) {
-            return Err(broken(Table::LeafHash, "a leaf's hash does not point at it"));
+            return Err(broken(
+                Table::LeafHash,
+                "a leaf's hash does not point at it",
+            ));
         }
         for node in frontier.push(hash) {
             nodes = nodes.saturating_add(1);
             if rows::node(tables, node.level, node.index)? != Some(node.hash) {
-                return Err(broken(Table::Node, "a node is not the hash of what is below it"));
+                return Err(broken(
+                    Table::Node,
+                    "a node is not the hash of what is below it",
+                ));
             }
         }
     }
     if rows::frontier(tables)? != frontier {
-        return Err(broken(Table::Meta, "the frontier is not that of the leaves"));
+        return Err(broken(
+            Table::Meta,
+            "the frontier is not that of the leaves",
+        ));
     }
     let stored = rows::rows_under(tables, Table::Node, &[], |_, _| Ok(()))?.len();
     if stored != nodes {
-        return Err(broken(Table::Node, "there are nodes of leaves that are not there"));
+        return Err(broken(
+            Table::Node,
+            "there are nodes of leaves that are not there",
+        ));
     }
     Ok(())
 }
 
 /// The heads: that each is a report of its unit, and that counts and sums are theirs.
 fn heads<T: Tables>(tables: &T) -> Result<(), Broken> {
-    let units: BTreeMap<_, Unit> =
-        View::new(tables).units()?.into_iter().map(|unit| (unit.id.clone(), unit)).collect();
+    let units: BTreeMap<_, Unit> = View::new(tables)
+        .units()?
+        .into_iter()
+        .map(|unit| (unit.id.clone(), unit))
+        .collect();
     let sheets = rows::rows_under(tables, Table::UnitSheet, &[], |key, value| {
         Ok((rows::unit_of_key(key)?, SheetRow::decode(value)?))
     })?;
@@ -115,7 +138,10 @@ fn heads<T: Tables>(tables: &T) -> Result<(), Broken> {
         return if sheets.is_empty() {
             Ok(())
         } else {
-            Err(broken(Table::UnitSheet, "there are reports before the first manifest"))
+            Err(broken(
+                Table::UnitSheet,
+                "there are reports before the first manifest",
+            ))
         };
     };
     let mut sums = Totals::default();
@@ -138,7 +164,10 @@ fn heads<T: Tables>(tables: &T) -> Result<(), Broken> {
             return Err(broken(Table::UnitSheet, "a head is no submission"));
         };
         if submission.unit != id || submission.seq != head.seq {
-            return Err(broken(Table::UnitSheet, "a head is another unit's or number's"));
+            return Err(broken(
+                Table::UnitSheet,
+                "a head is another unit's or number's",
+            ));
         }
         sums.add(unit, &submission.figures.worksheet, &rules)
             .map_err(|_| broken(Table::CountyTotal, "the heads can not be added up"))?;
@@ -147,7 +176,10 @@ fn heads<T: Tables>(tables: &T) -> Result<(), Broken> {
         return Err(broken(Table::Meta, "the counts are not those of the heads"));
     }
     if totals::read(tables)? != sums {
-        return Err(broken(Table::CountyTotal, "the sums are not those of the heads"));
+        return Err(broken(
+            Table::CountyTotal,
+            "the sums are not those of the heads",
+        ));
     }
     Ok(())
 }
@@ -155,7 +187,11 @@ fn heads<T: Tables>(tables: &T) -> Result<(), Broken> {
 /// Whether every table derived from leaves has the same rows as the replayed one.
 fn same_rows<T: Tables>(tables: &T, replayed: &impl Tables) -> Result<(), Broken> {
     let row = |key: &[u8], value: &[u8]| Ok((key.to_vec(), value.to_vec()));
-    for table in Table::ALL.iter().copied().filter(|table| table.origin() == Origin::Leaves) {
+    for table in Table::ALL
+        .iter()
+        .copied()
+        .filter(|table| table.origin() == Origin::Leaves)
+    {
         let ours = rows::rows_under(tables, table, &[], row)?;
         let theirs = rows::rows_under(replayed, table, &[], row)?;
         if ours != theirs {

@@ -12,13 +12,13 @@ use crate::assess;
 use crate::draft::Draft;
 use crate::intake::{Authentic, Stop};
 use crate::outcome::Outcome;
-use crate::rows::{self, KeyRef, KeyRow, Office, SheetRow, Signer, Tenure, Use};
+use crate::rows::{self, KeyRef, KeyRow, SheetRow, Signer, Tenure, Use};
 use crate::tables::{Fault, Table, Tables};
 
 /// No revocation may leave fewer: enrol, revoke and roster need two.
 const LEAST_REGISTRARS: usize = 2;
 
-/// Puts a key into an office, from the next leaf on.
+/// Puts a key into an place, from the next leaf on.
 ///
 /// A key that was revoked never comes back, and a key stands in one place only: two names for one
 /// key would be two signers.
@@ -27,13 +27,13 @@ pub(crate) fn enrol<T: Tables>(
     authentic: &Authentic,
     enrol: &Enrol,
 ) -> Result<Outcome, Stop> {
-    let office = Office::of(&enrol.place);
+    let place = enrol.place.clone();
     let key = KeyRef::of(&enrol.key);
     let known = rows::key(draft, &key)?;
     if known.as_ref().is_some_and(|row| row.revoked.is_some()) {
         return Err(Refusal::RevokedKey.into());
     }
-    if stands_elsewhere(draft, &enrol.key, &office)? {
+    if stands_elsewhere(draft, &enrol.key, &place)? {
         let line = match &enrol.place {
             Place::Slot { .. } => 8,
             Place::Role(_) => 7,
@@ -42,31 +42,34 @@ pub(crate) fn enrol<T: Tables>(
         return Err(Refusal::Malformed { line, what }.into());
     }
     let replaced = match &enrol.replaces {
-        Some(reference) => Some(holder(draft, reference, &office)?),
+        Some(reference) => Some(holder(draft, reference, &place)?),
         None => None,
     };
 
     let leaf = draft.append_note(authentic)?;
     if let Some((replaced, mut row)) = replaced {
-        row.end(&office);
+        row.end(&place);
         put_key(draft, &replaced, &row);
     }
-    grant(draft, &enrol.key, office)?;
+    grant(draft, &enrol.key, place)?;
     draft.seal_leaf(leaf.index)?;
     Ok(Outcome::Applied { leaf })
 }
 
-/// Takes a key out of every office, from the next leaf on. If it was stolen, what it signed is in
+/// Takes a key out of every place, from the next leaf on. If it was stolen, what it signed is in
 /// doubt, and the units concerned are held.
 pub(crate) fn revoke<T: Tables>(
     draft: &mut Draft<'_, T>,
     authentic: &Authentic,
     revoke: &Revoke,
 ) -> Result<Outcome, Stop> {
-    let key = KeyRef { id: revoke.key.id, name: revoke.key.name.clone() };
+    let key = KeyRef {
+        id: revoke.key.id,
+        name: revoke.key.name.clone(),
+    };
     let mut row = rows::key(draft, &key)?.ok_or(Refusal::UnknownTarget)?;
     // Who signs manifests is the manifests' own business.
-    if row.grant(&Office::Role(Role::Authority)).is_some() {
+    if row.grant(&Place::Role(Role::Authority)).is_some() {
         return Err(Refusal::UnknownTarget.into());
     }
     // A key once in doubt stays in doubt.
@@ -74,7 +77,7 @@ pub(crate) fn revoke<T: Tables>(
         (Some(Earlier::Doubt), _) | (_, Earlier::Doubt) => Some(Earlier::Doubt),
         (Some(Earlier::Stand) | None, Earlier::Stand) => Some(Earlier::Stand),
     };
-    let was_registrar = row.grant(&Office::Role(Role::Registrar)).is_some();
+    let was_registrar = row.grant(&Place::Role(Role::Registrar)).is_some();
     if was_registrar && registrars_without(draft, &key)? < LEAST_REGISTRARS {
         return Err(Refusal::FewRegistrars.into());
     }
@@ -104,7 +107,10 @@ pub(crate) fn note_use<T: Tables>(
     if signer.slot != Some(Slot::B) {
         return Ok(());
     }
-    let spare = Office::Unit(unit.clone(), Slot::B);
+    let spare = Place::Slot {
+        unit: unit.clone(),
+        slot: Slot::B,
+    };
     let Some(mut row) = rows::key(draft, &signer.key)? else {
         return Ok(());
     };
@@ -112,7 +118,10 @@ pub(crate) fn note_use<T: Tables>(
         return Ok(());
     }
     put_key(draft, &signer.key, &row);
-    let chair = Office::Unit(unit.clone(), Slot::A);
+    let chair = Place::Slot {
+        unit: unit.clone(),
+        slot: Slot::A,
+    };
     let name = slot_name(draft, unit, Slot::A)?;
     for (key, mut row) in rows::keys_named(draft, &name)? {
         if row.suspend(&chair) {
@@ -131,9 +140,15 @@ pub(crate) fn is_suspended<T: Tables>(
     let Some(slot) = signer.slot else {
         return Ok(false);
     };
-    let office = Office::Unit(unit.clone(), slot);
+    let place = Place::Slot {
+        unit: unit.clone(),
+        slot,
+    };
     let row = rows::key(tables, &signer.key)?;
-    let tenure = row.as_ref().and_then(|row| row.grant(&office)).map(|grant| grant.tenure);
+    let tenure = row
+        .as_ref()
+        .and_then(|row| row.grant(&place))
+        .map(|grant| grant.tenure);
     Ok(tenure == Some(Tenure::Suspended))
 }
 
@@ -147,27 +162,27 @@ pub(crate) fn slot_name<T: Tables>(
     Ok(alloc::format!("{election}/{unit}/{slot}"))
 }
 
-/// Puts a key into an office, or back into it.
+/// Puts a key into an place, or back into it.
 pub(crate) fn grant<T: Tables>(
     draft: &mut Draft<'_, T>,
     key: &VerifierKey,
-    office: Office,
+    place: Place,
 ) -> Result<(), Fault> {
     let name = KeyRef::of(key);
     let mut row = rows::key(draft, &name)?.unwrap_or_else(|| KeyRow::new(key.to_string()));
-    row.grant_office(office);
+    row.put_in(place);
     put_key(draft, &name, &row);
     Ok(())
 }
 
-/// Takes a key out of an office.
+/// Takes a key out of an place.
 pub(crate) fn end<T: Tables>(
     draft: &mut Draft<'_, T>,
     key: &KeyRef,
-    office: &Office,
+    place: &Place,
 ) -> Result<(), Fault> {
     if let Some(mut row) = rows::key(draft, key)? {
-        row.end(office);
+        row.end(place);
         put_key(draft, key, &row);
     }
     Ok(())
@@ -179,9 +194,12 @@ fn put_key<T: Tables>(draft: &mut Draft<'_, T>, key: &KeyRef, row: &KeyRow) {
 
 /// How many registrars may sign.
 pub(crate) fn registrars<T: Tables>(tables: &T) -> Result<usize, Fault> {
-    let registrar = Office::Role(Role::Registrar);
+    let registrar = Place::Role(Role::Registrar);
     let keys = rows::keys(tables)?;
-    Ok(keys.iter().filter(|(_, row)| row.is_active(&registrar)).count())
+    Ok(keys
+        .iter()
+        .filter(|(_, row)| row.is_active(&registrar))
+        .count())
 }
 
 /// Fewer registrars than this may not be left.
@@ -190,38 +208,43 @@ pub(crate) const fn are_few(registrars: usize) -> bool {
 }
 
 fn registrars_without<T: Tables>(tables: &T, key: &KeyRef) -> Result<usize, Fault> {
-    let registrar = Office::Role(Role::Registrar);
+    let registrar = Place::Role(Role::Registrar);
     let keys = rows::keys(tables)?;
-    let others = keys.iter().filter(|(other, row)| other != key && row.is_active(&registrar));
+    let others = keys
+        .iter()
+        .filter(|(other, row)| other != key && row.is_active(&registrar));
     Ok(others.count())
 }
 
-/// The key that a note replaces, which must hold the office.
+/// The key that a note replaces, which must hold the place.
 fn holder<T: Tables>(
     tables: &T,
     reference: &KeyReference,
-    office: &Office,
+    place: &Place,
 ) -> Result<(KeyRef, KeyRow), Stop> {
-    let key = KeyRef { id: reference.id, name: reference.name.clone() };
+    let key = KeyRef {
+        id: reference.id,
+        name: reference.name.clone(),
+    };
     let row = rows::key(tables, &key)?.ok_or(Refusal::UnknownTarget)?;
-    if row.grant(office).is_none() {
+    if row.grant(place).is_none() {
         return Err(Refusal::UnknownTarget.into());
     }
     Ok((key, row))
 }
 
-/// Whether the same public key has another name or another office.
+/// Whether the same public key has another name or another place.
 fn stands_elsewhere<T: Tables>(
     tables: &T,
     key: &VerifierKey,
-    office: &Office,
+    place: &Place,
 ) -> Result<bool, Fault> {
     let public = public_part(&key.to_string()).map(ToString::to_string);
     let name = KeyRef::of(key);
     let keys = rows::keys(tables)?;
     Ok(keys.iter().any(|(other, row)| {
         public_part(&row.vkey) == public.as_deref()
-            && (*other != name || row.grants.iter().any(|grant| grant.office != *office))
+            && (*other != name || row.grants.iter().any(|grant| grant.place != *place))
     }))
 }
 
@@ -233,42 +256,49 @@ pub(crate) fn public_part(vkey: &str) -> Option<&str> {
 /// Every unit of which this key signed a head, a rival or an attestation.
 fn units_signed_by<T: Tables>(tables: &T, key: &KeyRef) -> Result<BTreeSet<UnitId>, Fault> {
     let mut units = Vec::new();
-    units.extend(rows::rows_under(tables, Table::UnitSheet, &[], |unit, value| {
-        let head = SheetRow::decode(value)?.head;
-        let signed = head.is_some_and(|head| head.signers.iter().any(|one| one.key == *key));
-        Ok((rows::unit_of_key(unit)?, signed))
-    })?);
-    units.extend(rows::rows_under(tables, Table::Rival, &[], |unit, value| {
-        let rival = rows::RivalRow::decode(value)?;
-        Ok((rows::unit_of_key(unit)?, rival.signers.iter().any(|one| one.key == *key)))
-    })?);
+    units.extend(rows::rows_under(
+        tables,
+        Table::UnitSheet,
+        &[],
+        |unit, value| {
+            let head = SheetRow::decode(value)?.head;
+            let signed = head.is_some_and(|head| head.signers.iter().any(|one| one.key == *key));
+            Ok((rows::unit_of_key(unit)?, signed))
+        },
+    )?);
+    units.extend(rows::rows_under(
+        tables,
+        Table::Rival,
+        &[],
+        |unit, value| {
+            let rival = rows::RivalRow::decode(value)?;
+            Ok((
+                rows::unit_of_key(unit)?,
+                rival.signers.iter().any(|one| one.key == *key),
+            ))
+        },
+    )?);
     units.extend(rows::rows_under(tables, Table::Attest, &[], |unit, _| {
         Ok((rows::unit_of_key(unit)?, unit.ends_with(&key.to_key())))
     })?);
-    Ok(units.into_iter().filter(|(_, signed)| *signed).map(|(unit, _)| unit).collect())
-}
-
-impl Office {
-    fn of(place: &Place) -> Self {
-        match place {
-            Place::Slot { unit, slot } => Self::Unit(unit.clone(), *slot),
-            Place::Role(role) => Self::Role(*role),
-        }
-    }
+    Ok(units
+        .into_iter()
+        .filter(|(_, signed)| *signed)
+        .map(|(unit, _)| unit)
+        .collect())
 }
 
 impl KeyRow {
-    fn end(&mut self, office: &Office) {
-        if let Some(grant) = self.grants.iter_mut().find(|grant| grant.office == *office) {
+    fn end(&mut self, place: &Place) {
+        if let Some(grant) = self.grants.iter_mut().find(|grant| grant.place == *place) {
             grant.tenure = Tenure::Ended;
         }
     }
 
     /// Whether this was an active chair's key until now.
-    fn suspend(&mut self, office: &Office) -> bool {
+    fn suspend(&mut self, place: &Place) -> bool {
         let mut grants = self.grants.iter_mut();
-        let active =
-            grants.find(|grant| grant.office == *office && grant.tenure == Tenure::Active);
+        let active = grants.find(|grant| grant.place == *place && grant.tenure == Tenure::Active);
         match active {
             Some(grant) => {
                 grant.tenure = Tenure::Suspended;
@@ -278,11 +308,10 @@ impl KeyRow {
         }
     }
 
-    /// Whether this is the first use of the office.
-    fn take_first_use(&mut self, office: &Office) -> bool {
+    /// Whether this is the first use of the place.
+    fn take_first_use(&mut self, place: &Place) -> bool {
         let mut grants = self.grants.iter_mut();
-        let unused =
-            grants.find(|grant| grant.office == *office && grant.use_so_far == Use::Unused);
+        let unused = grants.find(|grant| grant.place == *place && grant.use_so_far == Use::Unused);
         match unused {
             Some(grant) => {
                 grant.use_so_far = Use::Used;

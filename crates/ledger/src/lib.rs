@@ -27,7 +27,11 @@
 //! There is no consensus here, no disk, no network, and no cosigning: which checkpoints are signed
 //! differs by node and time, and is outside the replicated state.
 #![cfg_attr(not(test), no_std)]
-#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::integer_division)]
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::integer_division
+)]
 
 extern crate alloc;
 
@@ -68,7 +72,5 @@ pub use overlay::Overlay;
 pub use replay::{ReplayError, replay};
 pub use side::KEPT_A_KEY;
 pub use submit::MAX_RIVALS;
-pub use tables::{Fault, Origin, Table, Tables};
-pub use view::{
-    Arrival, Counts, ManifestVersion, RivalStanding, RivalView, UnitView, View,
-};
+pub use tables::{Fault, Origin, Table, Tables, Visit};
+pub use view::{Arrival, Counts, ManifestVersion, RivalStanding, RivalView, UnitView, View};

@@ -7,20 +7,20 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use caucus::{Refusal, Roll, Roster, Rules, Slot, UnitId};
 use merkle::Hash;
 use note::{Algorithm, VerifierKey, b64};
-use receipt::leaf::Activate;
+use receipt::leaf::{Activate, Place};
 use receipt::{Effect, Manifest, NodeLine, PersonKey, Policy};
 
 use crate::draft::Draft;
 use crate::intake::{Authentic, Stop};
 use crate::keys;
 use crate::outcome::Outcome;
-use crate::rows::{self, KeyRef, LeafIndexRow, ManifestRow, Office};
+use crate::rows::{self, KeyRef, LeafIndexRow, ManifestRow, VoucherRow};
 use crate::tables::{Fault, Table, Tables};
 
 /// Puts a manifest version in force. `sent` are the files that came with it.
@@ -40,7 +40,7 @@ pub(crate) fn put_in_force<T: Tables>(
     let leaf = draft.append_note(authentic)?;
     let old_keys = match &before {
         None => {
-            begin(draft, authentic, manifest, &files)?;
+            begin(draft, authentic, manifest, &files);
             Vec::new()
         }
         Some(before) => listed_keys(draft, before)?,
@@ -53,9 +53,20 @@ pub(crate) fn put_in_force<T: Tables>(
     for (hash, bytes) in files.named {
         draft.put(Table::File, hash.as_bytes().to_vec(), bytes);
     }
-    draft.put(Table::Meta, rows::META_VERSION.to_vec(), rows::number_key(manifest.version));
-    let row = ManifestRow { index: leaf.index, text_hash: authentic.text_hash };
-    draft.put(Table::Manifest, rows::number_key(manifest.version), row.encode());
+    draft.put(
+        Table::Meta,
+        rows::META_VERSION.to_vec(),
+        rows::number_key(manifest.version),
+    );
+    let row = ManifestRow {
+        index: leaf.index,
+        text_hash: authentic.text_hash,
+    };
+    draft.put(
+        Table::Manifest,
+        rows::number_key(manifest.version),
+        row.encode(),
+    );
     draft.seal_leaf(leaf.index)?;
     Ok(Outcome::Applied { leaf })
 }
@@ -94,9 +105,12 @@ fn follows<T: Tables>(
     if manifest.rules != before.rules || manifest.roster != before.roster {
         return Err(bad("rules and roster stay those of version 1"));
     }
-    let size = rows::frontier(draft)?;
+    if manifest.kind != before.kind {
+        return Err(bad("a rehearsal stays a rehearsal, the night the night"));
+    }
+    let tree = rows::frontier(draft)?;
     match &manifest.recovered {
-        Some(recovered) if recovered.size != size.size() || recovered.root != size.root() => {
+        Some(recovered) if recovered.size != tree.size() || recovered.root != tree.root() => {
             return Err(bad("the recovered log is not the one before this leaf"));
         }
         Some(recovered) if recovered.origin != before.origin => {
@@ -114,21 +128,24 @@ fn follows<T: Tables>(
     Ok(())
 }
 
-/// Ordinals and ids of nodes are never used again for other keys.
+/// Ordinals and ids of one log are never used again for other keys, and a recovered log's nodes
+/// have new keys.
 fn keeps_node_names<T: Tables>(draft: &Draft<'_, T>, manifest: &Manifest) -> Result<(), Stop> {
-    let lines = |manifest: &Manifest| -> Vec<NodeLine> {
-        manifest.nodes.iter().chain(&manifest.spares).cloned().collect()
-    };
-    let new = lines(manifest);
     for (_, row) in rows::manifests(draft)? {
-        for old in lines(&rows::manifest_at_leaf(draft, row.index)?) {
-            let reused = new
-                .iter()
-                .any(|line| (line.ordinal == old.ordinal || line.id == old.id) && *line != old);
-            if reused {
+        let earlier = rows::manifest_at_leaf(draft, row.index)?;
+        for old in earlier.nodes.iter().chain(&earlier.spares) {
+            let clashes = |new: &NodeLine| {
+                if earlier.origin == manifest.origin {
+                    (new.ordinal == old.ordinal || new.id == old.id) && new != old
+                } else {
+                    new.log.public_bytes() == old.log.public_bytes()
+                        || new.cosigner.public_bytes() == old.cosigner.public_bytes()
+                }
+            };
+            if manifest.nodes.iter().chain(&manifest.spares).any(clashes) {
                 return Err(bad(format!(
-                    "ordinal {} and id `{}` were another node's",
-                    old.ordinal, old.id
+                    "ordinal {}, id `{}` or its keys were another node's in version {}",
+                    old.ordinal, old.id, earlier.version
                 )));
             }
         }
@@ -152,8 +169,10 @@ impl Files {
         manifest: &Manifest,
         sent: &[Vec<u8>],
     ) -> Result<Self, Stop> {
-        let sent: BTreeMap<Hash, &Vec<u8>> =
-            sent.iter().map(|file| (merkle::sha256(file), file)).collect();
+        let sent: BTreeMap<Hash, &Vec<u8>> = sent
+            .iter()
+            .map(|file| (merkle::sha256(file), file))
+            .collect();
         let mut named = BTreeMap::new();
         for hash in [
             manifest.rules,
@@ -178,20 +197,41 @@ impl Files {
             .map_err(|error| bad(format!("the roster: {error}")))?;
         let roll = Roll::parse(text(&manifest.roll.hash))
             .map_err(|error| bad(format!("the roll: {error}")))?;
-        for (name, hash) in [
-            ("receipt", &manifest.receipt_policy),
-            ("final", &manifest.final_policy),
-        ] {
-            Policy::parse(text(hash))
-                .map_err(|error| bad(format!("the {name} policy: {error}")))?;
+        if !says(
+            text(&manifest.receipt_policy),
+            &Policy::receipt_for(manifest),
+        ) {
+            return Err(bad("the receipt policy is not a majority of its nodes"));
+        }
+        let final_text = text(&manifest.final_policy);
+        let strong = match Policy::final_for(manifest) {
+            Some(policy) => says(final_text, &policy),
+            None => final_text == Policy::final_file(manifest),
+        };
+        if !strong {
+            return Err(bad(
+                "the final policy is not the strong quorum and an outside witness",
+            ));
         }
         if let Some(unit) = roster.unknown_pool(&rules) {
-            return Err(bad(format!("the rules have no pool for unit `{}`", unit.id)));
+            return Err(bad(format!(
+                "the rules have no pool for unit `{}`",
+                unit.id
+            )));
         }
         count_is("roster", manifest.roster.count, roster.unit_count())?;
         count_is("roll", manifest.roll.count, roll.line_count())?;
-        Ok(Self { named, roster, roll })
+        Ok(Self {
+            named,
+            roster,
+            roll,
+        })
     }
+}
+
+/// Whether a policy file says what follows from the manifest, whatever its comments.
+fn says(file: &str, derived: &Policy) -> bool {
+    Policy::parse(file).is_ok_and(|policy| policy.to_string() == derived.to_string())
 }
 
 fn count_is(file: &str, stated: u64, found: usize) -> Result<(), Stop> {
@@ -215,7 +255,9 @@ fn sound_roll(manifest: &Manifest, files: &Files) -> Result<SoundRoll, Stop> {
         if files.roster.unit(unit).is_some() {
             Ok(())
         } else {
-            Err(bad(format!("the roll names `{unit}`, which the roster does not")))
+            Err(bad(format!(
+                "the roll names `{unit}`, which the roster does not"
+            )))
         }
     };
     let mut keys = Vec::new();
@@ -225,7 +267,9 @@ fn sound_roll(manifest: &Manifest, files: &Files) -> Result<SoundRoll, Stop> {
         let key = VerifierKey::parse(vkey)
             .map_err(|error| bad(format!("the key of `{unit}` {slot}: {error}")))?;
         if key.algorithm() != Algorithm::Ed25519 || key.name().as_str() != name {
-            return Err(bad(format!("the key of `{unit}` {slot} is no signing key named `{name}`")));
+            return Err(bad(format!(
+                "the key of `{unit}` {slot} is no signing key named `{name}`"
+            )));
         }
         keys.push((unit.clone(), slot, key));
     }
@@ -245,12 +289,16 @@ fn begin<T: Tables>(
     authentic: &Authentic,
     manifest: &Manifest,
     files: &Files,
-) -> Result<(), Fault> {
+) {
     let election = manifest.header.election.as_str().as_bytes().to_vec();
     draft.put(Table::Meta, rows::META_ELECTION.to_vec(), election);
     let genesis = authentic.text_hash.as_bytes().to_vec();
     draft.put(Table::Meta, rows::META_GENESIS.to_vec(), genesis);
-    draft.put(Table::Meta, rows::META_RULES.to_vec(), manifest.rules.as_bytes().to_vec());
+    draft.put(
+        Table::Meta,
+        rows::META_RULES.to_vec(),
+        manifest.rules.as_bytes().to_vec(),
+    );
     for county in files.roster.counties() {
         let key = county.id.as_str().as_bytes().to_vec();
         draft.put(Table::County, key, county.to_line().into_bytes());
@@ -259,21 +307,25 @@ fn begin<T: Tables>(
         let key = unit.id.as_str().as_bytes().to_vec();
         draft.put(Table::Unit, key, unit.to_line().into_bytes());
     }
-    Ok(())
 }
 
-/// A key and the office that a manifest and its roll give it.
-type Listed = (VerifierKey, Office);
+/// A key and the place that a manifest and its roll give it.
+type Listed = (VerifierKey, Place);
 
 fn keys_of(manifest: &Manifest, roll: &SoundRoll) -> Result<Vec<Listed>, Stop> {
     let people = manifest
         .keys
         .iter()
-        .map(|PersonKey { role, key }| (key.clone(), Office::Role(*role)));
-    let chairs = roll
-        .keys
-        .iter()
-        .map(|(unit, slot, key)| (key.clone(), Office::Unit(unit.clone(), *slot)));
+        .map(|PersonKey { role, key }| (key.clone(), Place::Role(*role)));
+    let chairs = roll.keys.iter().map(|(unit, slot, key)| {
+        (
+            key.clone(),
+            Place::Slot {
+                unit: unit.clone(),
+                slot: *slot,
+            },
+        )
+    });
     let listed: Vec<Listed> = people.chain(chairs).collect();
     let mut seen = BTreeSet::new();
     for (key, _) in &listed {
@@ -289,18 +341,29 @@ fn listed_keys<T: Tables>(draft: &Draft<'_, T>, manifest: &Manifest) -> Result<V
     let people = manifest
         .keys
         .iter()
-        .map(|PersonKey { role, key }| (key.clone(), Office::Role(*role)));
+        .map(|PersonKey { role, key }| (key.clone(), Place::Role(*role)));
     let mut listed: Vec<Listed> = people.collect();
     for (unit, slot, vkey) in stored_roll(draft, manifest)?.keys() {
-        let key = VerifierKey::parse(vkey)
-            .map_err(|_| Fault::Corrupt { table: Table::File, what: "a key of the roll" })?;
-        listed.push((key, Office::Unit(unit.clone(), slot)));
+        let key = VerifierKey::parse(vkey).map_err(|_| Fault::Corrupt {
+            table: Table::File,
+            what: "a key of the roll",
+        })?;
+        listed.push((
+            key,
+            Place::Slot {
+                unit: unit.clone(),
+                slot,
+            },
+        ));
     }
     Ok(listed)
 }
 
 fn stored_roll<T: Tables>(draft: &Draft<'_, T>, manifest: &Manifest) -> Result<Roll, Fault> {
-    let corrupt = |what| Fault::Corrupt { table: Table::File, what };
+    let corrupt = |what| Fault::Corrupt {
+        table: Table::File,
+        what,
+    };
     let bytes =
         rows::file(draft, &manifest.roll.hash)?.ok_or_else(|| corrupt("the roll is missing"))?;
     let text = core::str::from_utf8(&bytes).map_err(|_| corrupt("the roll is not text"))?;
@@ -316,11 +379,11 @@ fn change_keys<T: Tables>(
 ) -> Result<(), Fault> {
     let were: BTreeSet<&Listed> = old.iter().collect();
     let are: BTreeSet<&Listed> = new.iter().collect();
-    for (key, office) in were.difference(&are) {
-        keys::end(draft, &KeyRef::of(key), office)?;
+    for (key, place) in were.difference(&are) {
+        keys::end(draft, &KeyRef::of(key), place)?;
     }
-    for (key, office) in are.difference(&were) {
-        keys::grant(draft, key, office.clone())?;
+    for (key, place) in are.difference(&were) {
+        keys::grant(draft, key, place.clone())?;
     }
     Ok(())
 }
@@ -340,12 +403,16 @@ fn change_vouchers<T: Tables>(
         }
     }
     for (unit, hash) in were.difference(&roll.vouchers) {
-        if rows::voucher(draft, unit, hash)? == Some(None) {
+        if rows::voucher(draft, unit, hash)? == Some(VoucherRow::Unused) {
             draft.delete(Table::Voucher, rows::unit_hash_key(unit, hash));
         }
     }
     for (unit, hash) in roll.vouchers.difference(&were) {
-        draft.put(Table::Voucher, rows::unit_hash_key(unit, hash), rows::encode_voucher(None));
+        draft.put(
+            Table::Voucher,
+            rows::unit_hash_key(unit, hash),
+            VoucherRow::Unused.encode(),
+        );
     }
     Ok(())
 }

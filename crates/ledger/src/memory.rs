@@ -2,10 +2,10 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::ops::{Bound, ControlFlow};
+use core::ops::Bound;
 
 use crate::changes::Changes;
-use crate::tables::{Fault, Table, Tables};
+use crate::tables::{Fault, Table, Tables, Visit};
 
 /// All tables in ordered maps. Two of them are equal when they hold the same rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,15 +46,14 @@ impl Memory {
 
 impl Tables for Memory {
     fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.tables.get(&table).and_then(|rows| rows.get(key)).cloned())
+        Ok(self
+            .tables
+            .get(&table)
+            .and_then(|rows| rows.get(key))
+            .cloned())
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
         let Some(rows) = self.tables.get(&table) else {
             return Ok(());
         };

@@ -94,8 +94,12 @@ impl Outcome {
     /// The head of the unit concerned, if there is a unit and it has one.
     pub fn head(&self) -> Option<Head> {
         match self {
-            Self::Recorded { head, .. } | Self::Corrected { head, .. } | Self::Superseded { head, .. } => Some(*head),
-            Self::Rival { head, .. } | Self::AlreadyRecorded { head, .. } | Self::Refused { head, .. } => *head,
+            Self::Recorded { head, .. }
+            | Self::Corrected { head, .. }
+            | Self::Superseded { head, .. } => Some(*head),
+            Self::Rival { head, .. }
+            | Self::AlreadyRecorded { head, .. }
+            | Self::Refused { head, .. } => *head,
             Self::Applied { .. } => None,
         }
     }

@@ -45,18 +45,29 @@ impl Outcome {
     pub fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
         Reader::whole(bytes, |reader| {
             Ok(match reader.small()? {
-                1 => Self::Recorded { leaf: LeafRef::read(reader)?, head: Head::read(reader)? },
-                2 => Self::Corrected { leaf: LeafRef::read(reader)?, head: Head::read(reader)? },
+                1 => Self::Recorded {
+                    leaf: LeafRef::read(reader)?,
+                    head: Head::read(reader)?,
+                },
+                2 => Self::Corrected {
+                    leaf: LeafRef::read(reader)?,
+                    head: Head::read(reader)?,
+                },
                 3 => Self::Rival {
                     leaf: LeafRef::read(reader)?,
                     head: reader.option(Head::read)?,
                 },
-                4 => Self::Superseded { leaf: LeafRef::read(reader)?, head: Head::read(reader)? },
+                4 => Self::Superseded {
+                    leaf: LeafRef::read(reader)?,
+                    head: Head::read(reader)?,
+                },
                 5 => Self::AlreadyRecorded {
                     leaf: LeafRef::read(reader)?,
                     head: reader.option(Head::read)?,
                 },
-                6 => Self::Applied { leaf: LeafRef::read(reader)? },
+                6 => Self::Applied {
+                    leaf: LeafRef::read(reader)?,
+                },
                 7 => Self::Refused {
                     refusal: read_refusal(reader)?,
                     head: reader.option(Head::read)?,
@@ -77,9 +88,15 @@ fn write_option(writer: &mut Writer, head: Option<&Head>) {
 }
 
 fn write_refusal(writer: &mut Writer, refusal: &Refusal) {
-    let place = Refusal::ALL_CODES.iter().position(|code| *code == refusal.code());
+    let place = Refusal::ALL_CODES
+        .iter()
+        .position(|code| *code == refusal.code());
     // A code outside the list can not be read back, which the reader reports.
-    writer.small(place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX));
+    writer.small(
+        place
+            .and_then(|place| u8::try_from(place).ok())
+            .unwrap_or(u8::MAX),
+    );
     match refusal {
         Refusal::TooLarge { bytes, limit } => {
             writer.number(*bytes).number(*limit);
@@ -125,40 +142,54 @@ fn write_refusal(writer: &mut Writer, refusal: &Refusal) {
 
 fn read_refusal(reader: &mut Reader<'_>) -> Result<Refusal, What> {
     let place = usize::from(reader.small()?);
-    Ok(match Refusal::ALL_CODES.get(place).copied().unwrap_or_default() {
-        "too_large" => Refusal::TooLarge { bytes: reader.number()?, limit: reader.number()? },
-        "malformed" => Refusal::Malformed { line: read_u32(reader)?, what: reader.string()? },
-        "wrong_election" => {
-            Refusal::WrongElection { expected: reader.string()?, found: reader.string()? }
-        }
-        "unknown_unit" => Refusal::UnknownUnit {
-            unit: UnitId::parse(reader.text()?).map_err(|_| "a unit's id that is none")?,
+    Ok(
+        match Refusal::ALL_CODES.get(place).copied().unwrap_or_default() {
+            "too_large" => Refusal::TooLarge {
+                bytes: reader.number()?,
+                limit: reader.number()?,
+            },
+            "malformed" => Refusal::Malformed {
+                line: read_u32(reader)?,
+                what: reader.string()?,
+            },
+            "wrong_election" => Refusal::WrongElection {
+                expected: reader.string()?,
+                found: reader.string()?,
+            },
+            "unknown_unit" => Refusal::UnknownUnit {
+                unit: UnitId::parse(reader.text()?).map_err(|_| "a unit's id that is none")?,
+            },
+            "unknown_key" => Refusal::UnknownKey,
+            "wrong_role" => Refusal::WrongRole,
+            "too_few_signers" => Refusal::TooFewSigners {
+                need: read_u32(reader)?,
+                got: read_u32(reader)?,
+            },
+            "revoked_key" => Refusal::RevokedKey,
+            "bad_signature" => Refusal::BadSignature,
+            "id_reuse" => Refusal::IdReuse,
+            "voucher_missing" => Refusal::VoucherMissing,
+            "voucher_unknown" => Refusal::VoucherUnknown,
+            "voucher_used" => Refusal::VoucherUsed {
+                leaf: reader.number()?,
+            },
+            "stale" => Refusal::Stale,
+            "too_many" => Refusal::TooMany,
+            "wrong_groups" => Refusal::WrongGroups,
+            "evidence_missing" => Refusal::EvidenceMissing,
+            "has_head" => Refusal::HasHead,
+            "no_manifest" => Refusal::NoManifest,
+            "bad_manifest" => Refusal::BadManifest {
+                what: reader.string()?,
+            },
+            "missing_file" => Refusal::MissingFile,
+            "few_registrars" => Refusal::FewRegistrars,
+            "unknown_target" => Refusal::UnknownTarget,
+            "not_activated" => Refusal::NotActivated,
+            "not_offered" => Refusal::NotOffered,
+            _ => return Err("an unknown refusal"),
         },
-        "unknown_key" => Refusal::UnknownKey,
-        "wrong_role" => Refusal::WrongRole,
-        "too_few_signers" => {
-            Refusal::TooFewSigners { need: read_u32(reader)?, got: read_u32(reader)? }
-        }
-        "revoked_key" => Refusal::RevokedKey,
-        "bad_signature" => Refusal::BadSignature,
-        "id_reuse" => Refusal::IdReuse,
-        "voucher_missing" => Refusal::VoucherMissing,
-        "voucher_unknown" => Refusal::VoucherUnknown,
-        "voucher_used" => Refusal::VoucherUsed { leaf: reader.number()? },
-        "stale" => Refusal::Stale,
-        "too_many" => Refusal::TooMany,
-        "wrong_groups" => Refusal::WrongGroups,
-        "evidence_missing" => Refusal::EvidenceMissing,
-        "has_head" => Refusal::HasHead,
-        "no_manifest" => Refusal::NoManifest,
-        "bad_manifest" => Refusal::BadManifest { what: reader.string()? },
-        "missing_file" => Refusal::MissingFile,
-        "few_registrars" => Refusal::FewRegistrars,
-        "unknown_target" => Refusal::UnknownTarget,
-        "not_activated" => Refusal::NotActivated,
-        "not_offered" => Refusal::NotOffered,
-        _ => return Err("an unknown refusal"),
-    })
+    )
 }
 
 fn read_u32(reader: &mut Reader<'_>) -> Result<u32, What> {
@@ -172,10 +203,21 @@ mod tests {
 
     fn refusals() -> Vec<Refusal> {
         vec![
-            Refusal::TooLarge { bytes: 9000, limit: 8192 },
-            Refusal::Malformed { line: 3, what: "expected `id`".into() },
-            Refusal::WrongElection { expected: "a".into(), found: "b".into() },
-            Refusal::UnknownUnit { unit: UnitId::parse("P-1").unwrap() },
+            Refusal::TooLarge {
+                bytes: 9000,
+                limit: 8192,
+            },
+            Refusal::Malformed {
+                line: 3,
+                what: "expected `id`".into(),
+            },
+            Refusal::WrongElection {
+                expected: "a".into(),
+                found: "b".into(),
+            },
+            Refusal::UnknownUnit {
+                unit: UnitId::parse("P-1").unwrap(),
+            },
             Refusal::UnknownKey,
             Refusal::WrongRole,
             Refusal::TooFewSigners { need: 2, got: 1 },
@@ -191,7 +233,9 @@ mod tests {
             Refusal::EvidenceMissing,
             Refusal::HasHead,
             Refusal::NoManifest,
-            Refusal::BadManifest { what: "the roll".into() },
+            Refusal::BadManifest {
+                what: "the roll".into(),
+            },
             Refusal::MissingFile,
             Refusal::FewRegistrars,
             Refusal::UnknownTarget,
@@ -202,20 +246,39 @@ mod tests {
 
     fn outcomes() -> Vec<Outcome> {
         let hash = LeafHash::from_bytes([7; 32]);
-        let leaf = LeafRef { index: LeafIndex::new(3), hash };
-        let head = Head { index: LeafIndex::new(2), hash, seq: 5 };
+        let leaf = LeafRef {
+            index: LeafIndex::new(3),
+            hash,
+        };
+        let head = Head {
+            index: LeafIndex::new(2),
+            hash,
+            seq: 5,
+        };
         let mut outcomes = vec![
             Outcome::Recorded { leaf, head },
             Outcome::Corrected { leaf, head },
-            Outcome::Rival { leaf, head: Some(head) },
+            Outcome::Rival {
+                leaf,
+                head: Some(head),
+            },
             Outcome::Rival { leaf, head: None },
             Outcome::Superseded { leaf, head },
-            Outcome::AlreadyRecorded { leaf, head: Some(head) },
+            Outcome::AlreadyRecorded {
+                leaf,
+                head: Some(head),
+            },
             Outcome::Applied { leaf },
         ];
         for refusal in refusals() {
-            outcomes.push(Outcome::Refused { refusal: refusal.clone(), head: None });
-            outcomes.push(Outcome::Refused { refusal, head: Some(head) });
+            outcomes.push(Outcome::Refused {
+                refusal: refusal.clone(),
+                head: None,
+            });
+            outcomes.push(Outcome::Refused {
+                refusal,
+                head: Some(head),
+            });
         }
         outcomes
     }

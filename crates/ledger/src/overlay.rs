@@ -9,7 +9,7 @@ use core::ops::ControlFlow;
 use note::{SignatureLine, VerifierKey};
 
 use crate::changes::{Changes, Row};
-use crate::tables::{Fault, Table, Tables};
+use crate::tables::{Fault, Table, Tables, Visit};
 
 /// Tables with not yet written changes on top.
 #[derive(Debug)]
@@ -21,7 +21,10 @@ pub struct Overlay<'a, T> {
 impl<'a, T: Tables> Overlay<'a, T> {
     /// An overlay that changes nothing yet.
     pub fn new(base: &'a T) -> Self {
-        Self { base, rows: BTreeMap::new() }
+        Self {
+            base,
+            rows: BTreeMap::new(),
+        }
     }
 
     /// Lays a command's changes on top.
@@ -34,7 +37,11 @@ impl<'a, T: Tables> Overlay<'a, T> {
     /// Everything laid on top since the overlay was made, each key once.
     pub fn into_changes(self) -> Changes {
         let rows = self.rows.into_iter();
-        Changes { rows: rows.map(|((table, key), value)| Row { table, key, value }).collect() }
+        Changes {
+            rows: rows
+                .map(|((table, key), value)| Row { table, key, value })
+                .collect(),
+        }
     }
 
     /// Lays one row on top.
@@ -51,7 +58,9 @@ impl<'a, T: Tables> Overlay<'a, T> {
 
     /// The rows laid on top, in ascending order of table and key.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
-        self.rows.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
+        self.rows
+            .iter()
+            .map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
     }
 }
 
@@ -63,12 +72,7 @@ impl<T: Tables> Tables for Overlay<'_, T> {
         }
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
         let mut laid = self
             .rows
             .range((table, prefix.to_vec())..)

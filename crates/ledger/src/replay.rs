@@ -13,7 +13,7 @@ use crate::apply::apply;
 use crate::command::{Command, UnixMillis};
 use crate::memory::Memory;
 use crate::outcome::Outcome;
-use crate::tables::{Fault, Table, Tables};
+use crate::tables::{Fault, Table, Tables, Visit};
 use crate::view::View;
 
 /// Why leaves do not make a state.
@@ -78,7 +78,9 @@ fn replay_into<L: AsRef<[u8]>>(
         if index < View::new(&*state).tree_size()?.get() {
             let derived = View::new(&*state).leaf(merkle::LeafIndex::new(index))?;
             if derived.as_deref() != Some(leaf) {
-                return Err(refuse("not what is derived from the leaves before it".to_string()));
+                return Err(refuse(
+                    "not what is derived from the leaves before it".to_string(),
+                ));
             }
             continue;
         }
@@ -111,7 +113,10 @@ fn replay_into<L: AsRef<[u8]>>(
         match outcome {
             Outcome::Refused { refusal, .. } => return Err(refuse(refusal.to_string())),
             Outcome::AlreadyRecorded { leaf, .. } => {
-                return Err(refuse(alloc::format!("its text is leaf {} already", leaf.index)));
+                return Err(refuse(alloc::format!(
+                    "its text is leaf {} already",
+                    leaf.index
+                )));
             }
             Outcome::Recorded { .. }
             | Outcome::Corrected { .. }
@@ -151,12 +156,7 @@ impl Tables for Trusting {
         self.0.read(table, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> core::ops::ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
         self.0.scan(table, prefix, visit)
     }
 

@@ -25,7 +25,11 @@ pub(crate) fn advance_time<T: Tables>(
     at: UnixMillis,
 ) -> Result<(), Fault> {
     if at > rows::last_time(draft)? {
-        draft.put(Table::Side, rows::SIDE_TIME.to_vec(), rows::number_key(at.get()));
+        draft.put(
+            Table::Side,
+            rows::SIDE_TIME.to_vec(),
+            rows::number_key(at.get()),
+        );
     }
     Ok(())
 }
@@ -39,7 +43,11 @@ pub(crate) fn keep_refused<T: Tables>(
 ) -> Result<(), Fault> {
     let code = refusal.code();
     let count = rows::refused_count(draft, code)?.saturating_add(1);
-    draft.put(Table::RefusedCount, code.as_bytes().to_vec(), rows::number_key(count));
+    draft.put(
+        Table::RefusedCount,
+        code.as_bytes().to_vec(),
+        rows::number_key(count),
+    );
     let Some(signer) = authentic.signers.first() else {
         return Ok(());
     };
@@ -55,7 +63,11 @@ pub(crate) fn keep_refused<T: Tables>(
     {
         return Ok(());
     }
-    draft.put(Table::Refused, rows::refused_key(&signer.key, slot_of(before)), row.encode());
+    draft.put(
+        Table::Refused,
+        rows::refused_key(&signer.key, slot_of(before)),
+        row.encode(),
+    );
     let kept = rows::number_key(before.saturating_add(1));
     draft.put(Table::RefusedBy, signer.key.to_key(), kept);
     Ok(())

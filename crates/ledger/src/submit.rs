@@ -12,7 +12,7 @@ use crate::draft::Draft;
 use crate::intake::{Authentic, Stop};
 use crate::keys;
 use crate::outcome::{Head, LeafRef, Outcome};
-use crate::rows::{self, HeadRow, RivalRow, SheetRow};
+use crate::rows::{self, HeadRow, RivalRow, SheetRow, VoucherRow};
 use crate::tables::{Fault, Table, Tables};
 use crate::totals;
 use crate::view::RivalStanding;
@@ -40,8 +40,9 @@ pub(crate) fn record<T: Tables>(
     authentic: &Authentic,
     submission: &Submission,
 ) -> Result<Outcome, Stop> {
-    let unit = rows::unit(draft, &submission.unit)?
-        .ok_or_else(|| Refusal::UnknownUnit { unit: submission.unit.clone() })?;
+    let unit = rows::unit(draft, &submission.unit)?.ok_or_else(|| Refusal::UnknownUnit {
+        unit: submission.unit.clone(),
+    })?;
     let rules = rows::rules(draft)?.ok_or(Refusal::NoManifest)?;
     let sheet = rows::sheet(draft, &unit.id)?;
     let place = place(draft, authentic, submission, &sheet)?;
@@ -62,12 +63,18 @@ pub(crate) fn record<T: Tables>(
     let leaf = draft.append_note(authentic)?;
     if let Some(voucher) = voucher {
         let key = rows::unit_hash_key(&unit.id, &voucher);
-        draft.put(Table::Voucher, key, rows::encode_voucher(Some(leaf.index)));
+        draft.put(Table::Voucher, key, VoucherRow::Used(leaf.index).encode());
     }
     for signer in &authentic.signers {
         keys::note_use(draft, &unit.id, signer)?;
     }
-    let report = Report { unit: &unit, rules: &rules, submission, authentic, leaf };
+    let report = Report {
+        unit: &unit,
+        rules: &rules,
+        submission,
+        authentic,
+        leaf,
+    };
     let outcome = match place {
         Place::First | Place::Extends => report.become_head(draft, sheet)?,
         Place::Superseded => report.enter_chain(draft)?,
@@ -96,7 +103,11 @@ fn place<T: Tables>(
     };
     let next = head.seq.checked_add(1) == Some(submission.seq);
     let names_head = submission.supersedes == Some(head.hash);
-    Ok(if next && names_head { Place::Extends } else { Place::Rival })
+    Ok(if next && names_head {
+        Place::Extends
+    } else {
+        Place::Rival
+    })
 }
 
 /// The hash of the voucher to use up, if the report carries one. A report taken by telephone must.
@@ -113,8 +124,8 @@ fn check_voucher<T: Tables>(
     let voucher = code.hash(&submission.unit);
     match rows::voucher(draft, &submission.unit, &voucher)? {
         None => Err(Refusal::VoucherUnknown.into()),
-        Some(Some(leaf)) => Err(Refusal::VoucherUsed { leaf: leaf.get() }.into()),
-        Some(None) => Ok(Some(voucher)),
+        Some(VoucherRow::Used(leaf)) => Err(Refusal::VoucherUsed { leaf: leaf.get() }.into()),
+        Some(VoucherRow::Unused) => Ok(Some(voucher)),
     }
 }
 
@@ -157,9 +168,22 @@ impl Report<'_> {
             Some(row) => Some(rows::worksheet_of(draft, row.head.index)?),
             None => None,
         };
-        totals::replace(draft, self.unit, self.rules, before.as_ref(), Some(worksheet))?;
-        let head = Head { index: self.leaf.index, hash: self.leaf.hash, seq: self.submission.seq };
-        sheet.head = Some(HeadRow { head, signers: self.authentic.signers.clone() });
+        totals::replace(
+            draft,
+            self.unit,
+            self.rules,
+            before.as_ref(),
+            Some(worksheet),
+        )?;
+        let head = Head {
+            index: self.leaf.index,
+            hash: self.leaf.hash,
+            seq: self.submission.seq,
+        };
+        sheet.head = Some(HeadRow {
+            head,
+            signers: self.authentic.signers.clone(),
+        });
         if before.is_none()
             && let Some(predecessor) = self.submission.supersedes
         {
@@ -175,7 +199,10 @@ impl Report<'_> {
 
     /// The head's chain was waiting for this report: it stands behind the head, not against it.
     fn enter_chain<T: Tables>(&self, draft: &mut Draft<'_, T>) -> Result<Outcome, Stop> {
-        draft.delete(Table::Awaited, rows::unit_hash_key(&self.unit.id, self.leaf.hash.as_hash()));
+        draft.delete(
+            Table::Awaited,
+            rows::unit_hash_key(&self.unit.id, self.leaf.hash.as_hash()),
+        );
         self.put_beside(draft, RivalStanding::Superseded);
         if let Some(predecessor) = self.submission.supersedes {
             self.name_predecessor(draft, predecessor)?;
@@ -196,14 +223,21 @@ impl Report<'_> {
         let sheet = rows::sheet(draft, &self.unit.id)?;
         let head = sheet.head();
         assess::settle(draft, self.unit, self.rules, sheet)?;
-        Ok(Outcome::Rival { leaf: self.leaf, head })
+        Ok(Outcome::Rival {
+            leaf: self.leaf,
+            head,
+        })
     }
 
     /// [`assess::settle`] turns `Agrees` into `Differs` where the figures say so.
     fn put_beside<T: Tables>(&self, draft: &mut Draft<'_, T>, standing: RivalStanding) {
         let key = rows::unit_number_key(&self.unit.id, self.leaf.index);
         let signers = self.authentic.signers.clone();
-        let row = RivalRow { hash: self.leaf.hash, standing, signers };
+        let row = RivalRow {
+            hash: self.leaf.hash,
+            standing,
+            signers,
+        };
         draft.put(Table::Rival, key, row.encode());
     }
 

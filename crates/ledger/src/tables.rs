@@ -156,6 +156,9 @@ pub enum Fault {
     },
 }
 
+/// Shown each row of a scan, key and value, until it breaks.
+pub type Visit<'v> = &'v mut (dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v);
+
 /// Read access to the state.
 ///
 /// An adapter must show one consistent state for as long as a call of
@@ -166,12 +169,7 @@ pub trait Tables {
 
     /// Visits every row whose key begins with `prefix`, in ascending order of keys, until the
     /// visitor breaks.
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Fault>;
+    fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault>;
 
     /// Whether `line` is `key`'s signature of `text`, by the one strict rule.
     ///
@@ -187,12 +185,7 @@ impl<T: Tables + ?Sized> Tables for &T {
         (**self).read(table, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
         (**self).scan(table, prefix, visit)
     }
 

@@ -37,10 +37,14 @@ pub(crate) fn replace<T: Tables>(
         decode_into(&mut totals, unit, &bytes).map_err(|what| Fault::Corrupt { table, what })?;
     }
     if let Some(before) = before {
-        totals.remove(unit, before, rules).map_err(|error| stop(table, error))?;
+        totals
+            .remove(unit, before, rules)
+            .map_err(|error| stop(table, error))?;
     }
     if let Some(after) = after {
-        totals.add(unit, after, rules).map_err(|error| stop(table, error))?;
+        totals
+            .add(unit, after, rules)
+            .map_err(|error| stop(table, error))?;
     }
     match encode_of(&totals, unit) {
         Some(row) => draft.put(table, key, row),
@@ -61,14 +65,15 @@ pub(crate) fn read<T: Tables>(tables: &T) -> Result<Totals, Fault> {
         let id = PoolId::parse(id).map_err(|_| "a pool's id that is none")?;
         Ok((id, decode_pool(value)?))
     })?;
-    Ok(Totals { counties: counties.into_iter().collect(), pools: pools.into_iter().collect() })
+    Ok(Totals {
+        counties: counties.into_iter().collect(),
+        pools: pools.into_iter().collect(),
+    })
 }
 
 fn row_of(unit: &Unit) -> (Table, Vec<u8>) {
     match &unit.kind {
-        Kind::Precinct { county, .. } => {
-            (Table::CountyTotal, county.as_str().as_bytes().to_vec())
-        }
+        Kind::Precinct { county, .. } => (Table::CountyTotal, county.as_str().as_bytes().to_vec()),
         Kind::Satellite { pool } => (Table::PoolTotal, pool.as_str().as_bytes().to_vec()),
     }
 }
@@ -82,16 +87,20 @@ fn stop(table: Table, error: TotalsError) -> Stop {
             what: "its figures and those recorded add up to more than 64 bits".into(),
         }
         .into(),
-        TotalsError::NotCounted => {
-            Fault::Corrupt { table, what: "a head is missing from its sum" }.into()
+        TotalsError::NotCounted => Fault::Corrupt {
+            table,
+            what: "a head is missing from its sum",
         }
+        .into(),
     }
 }
 
 fn decode_into(totals: &mut Totals, unit: &Unit, bytes: &[u8]) -> Result<(), What> {
     match &unit.kind {
         Kind::Precinct { county, .. } => {
-            totals.counties.insert(county.clone(), decode_county(bytes)?);
+            totals
+                .counties
+                .insert(county.clone(), decode_county(bytes)?);
         }
         Kind::Satellite { pool } => {
             totals.pools.insert(pool.clone(), decode_pool(bytes)?);
@@ -116,7 +125,10 @@ fn encode_county(total: &CountyTotal) -> Vec<u8> {
 
 fn decode_county(bytes: &[u8]) -> Result<CountyTotal, What> {
     Reader::whole(bytes, |reader| {
-        Ok(CountyTotal { units: reader.number()?, groups: read_groups(reader)? })
+        Ok(CountyTotal {
+            units: reader.number()?,
+            groups: read_groups(reader)?,
+        })
     })
 }
 
@@ -139,7 +151,12 @@ fn decode_pool(bytes: &[u8]) -> Result<PoolTotal, What> {
             let group = read_group(reader)?;
             Ok(((group, read_delegates(reader)?), reader.wide()?))
         })?;
-        Ok(PoolTotal { units, attendees, groups, weighted: weighted.into_iter().collect() })
+        Ok(PoolTotal {
+            units,
+            attendees,
+            groups,
+            weighted: weighted.into_iter().collect(),
+        })
     })
 }
 
@@ -158,7 +175,14 @@ fn read_groups(reader: &mut Reader<'_>) -> Result<BTreeMap<GroupId, GroupTotal>,
         let group = read_group(reader)?;
         let first = read_people(reader)?;
         let last = read_people(reader)?;
-        Ok((group, GroupTotal { first, last, delegates: read_delegates(reader)? }))
+        Ok((
+            group,
+            GroupTotal {
+                first,
+                last,
+                delegates: read_delegates(reader)?,
+            },
+        ))
     })?;
     Ok(groups.into_iter().collect())
 }
@@ -185,9 +209,19 @@ fn sum_of<C: Copy>(
 }
 
 fn read_people(reader: &mut Reader<'_>) -> Result<People, What> {
-    sum_of(reader.number()?, People::ZERO, People::new, People::checked_add)
+    sum_of(
+        reader.number()?,
+        People::ZERO,
+        People::new,
+        People::checked_add,
+    )
 }
 
 fn read_delegates(reader: &mut Reader<'_>) -> Result<Delegates, What> {
-    sum_of(reader.number()?, Delegates::ZERO, Delegates::new, Delegates::checked_add)
+    sum_of(
+        reader.number()?,
+        Delegates::ZERO,
+        Delegates::new,
+        Delegates::checked_add,
+    )
 }

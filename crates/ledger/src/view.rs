@@ -173,7 +173,9 @@ impl<'a, T: Tables> View<'a, T> {
 
     /// Every unit of the roster in force, ascending by id.
     pub fn units(&self) -> Result<Vec<Unit>, Fault> {
-        rows::rows_under(self.tables, Table::Unit, &[], |_, line| rows::decode_unit(line))
+        rows::rows_under(self.tables, Table::Unit, &[], |_, line| {
+            rows::decode_unit(line)
+        })
     }
 
     fn unit_view(&self, unit: Unit) -> Result<UnitView, Fault> {
@@ -197,7 +199,10 @@ impl<'a, T: Tables> View<'a, T> {
             rivals: rivals
                 .into_iter()
                 .map(|(index, row)| RivalView {
-                    leaf: LeafRef { index, hash: row.hash },
+                    leaf: LeafRef {
+                        index,
+                        hash: row.hash,
+                    },
                     standing: row.standing,
                 })
                 .collect(),
@@ -220,10 +225,13 @@ impl<'a, T: Tables> View<'a, T> {
         let (Some(roster), Some(rules)) = (self.roster()?, self.rules()?) else {
             return Ok(None);
         };
-        let results = self.totals()?.results(&roster, &rules).map_err(|_| Fault::Corrupt {
-            table: Table::CountyTotal,
-            what: "the statewide sums are beyond 64 bits",
-        })?;
+        let results = self
+            .totals()?
+            .results(&roster, &rules)
+            .map_err(|_| Fault::Corrupt {
+                table: Table::CountyTotal,
+                what: "the statewide sums are beyond 64 bits",
+            })?;
         Ok(Some(results))
     }
 
@@ -236,10 +244,12 @@ impl<'a, T: Tables> View<'a, T> {
         let counties = rows::rows_under(self.tables, Table::County, &[], |_, line| {
             County::parse_line(rows::decode_text(line)?).map_err(|_| "a county's line")
         })?;
-        Roster::new(counties, units).map(Some).map_err(|_| Fault::Corrupt {
-            table: Table::County,
-            what: "a unit's county is missing",
-        })
+        Roster::new(counties, units)
+            .map(Some)
+            .map_err(|_| Fault::Corrupt {
+                table: Table::County,
+                what: "a unit's county is missing",
+            })
     }
 
     /// The rules in force; none before the first manifest.
@@ -262,7 +272,9 @@ impl<'a, T: Tables> View<'a, T> {
     /// The manifest in force for a checkpoint of this size: the last one among its leaves.
     pub fn manifest_at(&self, size: TreeSize) -> Result<Option<Manifest>, Fault> {
         let versions = self.manifests()?;
-        let last = versions.iter().rfind(|version| version.index.get() < size.get());
+        let last = versions
+            .iter()
+            .rfind(|version| version.index.get() < size.get());
         match last {
             Some(version) => rows::manifest_at_leaf(self.tables, version.index).map(Some),
             None => Ok(None),
@@ -312,7 +324,9 @@ impl<T: Tables> Nodes for StoredNodes<'_, T> {
     type Error = Fault;
 
     fn node(&self, level: u8, index: u64) -> Result<Hash, Fault> {
-        rows::node(self.0, level, index)?
-            .ok_or(Fault::Corrupt { table: Table::Node, what: "a node of the tree is missing" })
+        rows::node(self.0, level, index)?.ok_or(Fault::Corrupt {
+            table: Table::Node,
+            what: "a node of the tree is missing",
+        })
     }
 }
