@@ -38,7 +38,7 @@ impl Algorithm {
 }
 
 /// A public key with its name. Whoever holds one knows that the key passed the examination of the
-/// crate's head, so it may be enrolled.
+/// crate's head, now or before it was stored, so it may be enrolled.
 #[derive(Clone)]
 pub struct VerifierKey {
     name: KeyName,
