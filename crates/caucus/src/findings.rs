@@ -215,19 +215,19 @@ impl<'a> Sheet<'a> {
             } = row;
             let places = cells(&[Column::First, Column::Final], group);
             let figures = alloc::format!("first {first}, final {last}, needed {people}");
+            let mut note = |code| found.push(finding(code, places.clone(), figures.clone()));
             if locked && first >= people && last < first {
-                found.push(finding(
-                    FindingCode::ViableLostVotes,
-                    places.clone(),
-                    figures.clone(),
-                ));
+                note(FindingCode::ViableLostVotes);
                 if last == People::ZERO {
-                    found.push(finding(FindingCode::ViableToZero, places, figures));
+                    note(FindingCode::ViableToZero);
                 }
-            } else if first == People::ZERO && last >= people {
-                found.push(finding(FindingCode::ZeroToViable, places, figures));
-            } else if last > People::ZERO && last < people {
-                found.push(finding(FindingCode::NonviableRemainder, places, figures));
+            }
+            // Where the whole first column is missing, nobody came from nothing.
+            if self.first > People::ZERO && first == People::ZERO && last >= people {
+                note(FindingCode::ZeroToViable);
+            }
+            if last > People::ZERO && last < people {
+                note(FindingCode::NonviableRemainder);
             }
         }
         let viable = self.viable(people, |row| row.last);
@@ -373,15 +373,15 @@ impl<'a> Sheet<'a> {
         if self.given > self.elect {
             self.sums(found);
         }
-        let most = self.rows().map(|row| row.last).max();
-        for row in self.rows() {
-            if row.given > Delegates::ZERO && Some(row.last) < most {
-                let figures = alloc::format!(
-                    "final {}, the largest has {}",
-                    row.last,
-                    most.unwrap_or_default()
-                );
-                let places = cells(&[Column::Final, Column::Delegates], row.group);
+        let most = self.rows().map(|row| row.last).max().unwrap_or_default();
+        for row in self.rows().filter(|row| row.given > Delegates::ZERO) {
+            let places = cells(&[Column::Final, Column::Delegates], row.group);
+            let figures = alloc::format!("final {}, the largest has {most}", row.last);
+            if row.last == People::ZERO {
+                let code = FindingCode::AwardWithoutVotes;
+                found.push(finding(code, places.clone(), figures.clone()));
+            }
+            if row.last < most {
                 found.push(finding(FindingCode::SingleDelegateNotTop, places, figures));
             }
         }
@@ -393,26 +393,34 @@ impl<'a> Sheet<'a> {
             ties: Vec::new(),
             ..self.worksheet.clone()
         };
-        let Award::TieToBreak(tie) = award(self.rules, self.unit, &bare) else {
-            return;
-        };
-        let recorded = match award(self.rules, self.unit, self.worksheet) {
-            Award::TieToBreak(_) => String::from("not recorded on the sheet"),
-            Award::Settled { .. }
-            | Award::OneDelegate { .. }
+        let (groups, prize) = match award(self.rules, self.unit, &bare) {
+            Award::TieToBreak(tie) => {
+                let prize = alloc::format!("{} ({})", tie.prizes, tie.kind);
+                (tie.groups, prize)
+            }
+            // The room may settle an equal vote as it likes, yet how it did should be on record.
+            Award::OneDelegate { largest } if largest.len() > 1 => {
+                (largest, String::from("the only delegate"))
+            }
+            Award::OneDelegate { .. }
+            | Award::Settled { .. }
             | Award::NobodyViable { .. }
-            | Award::Nothing => self.settled_for(),
+            | Award::Nothing => return,
         };
-        let places = tie
-            .groups
+        let unsettled = match award(self.rules, self.unit, self.worksheet) {
+            Award::TieToBreak(_) => true,
+            Award::OneDelegate { .. } => self.worksheet.ties.is_empty(),
+            Award::Settled { .. } | Award::NobodyViable { .. } | Award::Nothing => false,
+        };
+        let recorded = if unsettled {
+            String::from("not recorded on the sheet")
+        } else {
+            self.settled_for()
+        };
+        let places = groups
             .iter()
             .flat_map(|group| cells(&[Column::Final, Column::Delegates], group));
-        let figures = alloc::format!(
-            "{} groups tied for {} ({}): {recorded}",
-            tie.groups.len(),
-            tie.prizes,
-            tie.kind
-        );
+        let figures = alloc::format!("{} groups tied for {prize}: {recorded}", groups.len());
         found.push(finding(
             FindingCode::GameOfChance,
             places.collect(),

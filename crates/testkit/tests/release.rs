@@ -1,98 +1,275 @@
-//! scratch
-use caucus::*;
-use std::collections::BTreeMap;
-#[test]
-fn counts() {
-    let dir = match testkit::shared_data("iowa2020") {
-        Ok(d) => d,
-        Err(e) => return e.skip(),
-    };
-    let night = testkit::Night::from_release(&dir).unwrap();
+//! The published releases of 2020, recomputed.
+//!
+//! The figures expected here are those of the published analysis of the release of 8 February 2020.
+//! Attendance was never published, so a first alignment's total stands in for it, as it did there.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+#[path = "../../caucus/tests/second/mod.rs"]
+mod second;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use caucus::{
+    Award, FindingCode, Kind, People, Roster, Rules, Totals, Unit, UnitId, award,
+    delegates_to_elect, findings, permitted, unit_sdes,
+};
+use testkit::{Night, Report, shared_data};
+
+/// The night of the last release, or nothing with the reason printed.
+fn release() -> Option<Night> {
+    match shared_data("iowa2020") {
+        Ok(folder) => Some(Night::from_release(&folder).unwrap()),
+        Err(absent) => {
+            absent.skip();
+            None
+        }
+    }
+}
+
+fn totals(night: &Night) -> Totals {
     let mut totals = Totals::default();
-    for r in &night.reports {
-        totals
-            .add(night.unit(r), &r.worksheet, &night.rules)
-            .unwrap();
+    for report in &night.reports {
+        let unit = night.unit(report);
+        totals.add(unit, &report.worksheet, &night.rules).unwrap();
     }
-    for (p, t) in &totals.pools {
-        println!("{p} {} {}", t.units, t.attendees);
-    }
-    let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut any = 0;
-    let (mut wrong_sde, mut withp, mut withs) = (0, 0, 0);
-    let mut rep = BTreeMap::<&str, (u32, u32)>::new();
-    for r in &night.reports {
-        let unit = night.unit(r);
-        let sat = matches!(unit.kind, Kind::Satellite { .. });
-        let fs = findings(unit, &night.rules, &r.worksheet);
-        let mut names: Vec<&str> = fs.iter().map(|f| f.code.as_str()).collect();
-        names.sort();
-        names.dedup();
-        for n in &names {
-            *codes.entry(n).or_default() += 1;
-        }
-        if names.iter().any(|n| n.starts_with('E')) {
-            any += 1;
-        }
-        let sdes = unit_sdes(unit, &r.worksheet, &totals, &night.roster, &night.rules);
-        let p = &night.published[&r.unit];
-        for (g, s) in &sdes {
-            if s.decimal(4) != p.cells[g].sde {
-                wrong_sde += 1;
-                println!("{} {g} {} {}", r.unit, s.decimal(4), p.cells[g].sde);
-            }
-        }
-        if r.worksheet.reported.total().get() > 0 {
-            if sat { withs += 1 } else { withp += 1 }
-        }
-        let f1 = r.worksheet.first.total();
-        let f2 = r.worksheet.last.total();
-        if sat {
-            if f1 != r.worksheet.attendees {
-                println!("sat {} F1 {} A {}", r.unit, f1, r.worksheet.attendees);
-            }
-        }
-        if !sat {
-            let ok = permitted(&night.rules, unit, &r.worksheet, &r.worksheet.reported);
-            let d = delegates_to_elect(&night.rules, unit, r.worksheet.attendees).get();
-            let mut note = |k, ok| {
-                let e = rep.entry(k).or_default();
-                e.1 += 1;
-                if ok {
-                    e.0 += 1
-                }
-            };
-            let top = if d == 1 {
-                ok && !names.contains(&"W_single_delegate_not_top")
-            } else {
-                ok
-            };
-            if f1.get() > 0 && f2.get() > 0 {
-                note("all data", top);
-                if d > 1 {
-                    note("d>1", ok);
-                    let dirty = [
-                        "E_final_gt_first",
-                        "E_viable_lost_votes",
-                        "E_viable_to_zero",
-                        "E_column_swap",
-                        "E_no_viable_group",
-                    ]
-                    .iter()
-                    .any(|c| names.contains(c));
-                    if !dirty {
-                        note("clean", ok);
-                    }
-                }
-            }
-        }
-    }
-    println!("{codes:#?} any {any} wrong {wrong_sde} with {withp} {withs} {rep:?}");
-    let res = totals.results(&night.roster, &night.rules).unwrap();
-    for row in res.statewide {
-        println!(
-            "{} {} {} {} {}",
-            row.group, row.first, row.last, row.delegates, row.sde
+    totals
+}
+
+fn is_precinct(unit: &Unit) -> bool {
+    matches!(unit.kind, Kind::Precinct { .. })
+}
+
+fn codes(night: &Night, report: &Report) -> BTreeSet<FindingCode> {
+    findings(night.unit(report), &night.rules, &report.worksheet)
+        .into_iter()
+        .map(|finding| finding.code)
+        .collect()
+}
+
+/// R9, R10: every unit with an award is worth what was published, to four decimals.
+#[test]
+fn every_unit_is_worth_what_was_published() {
+    let Some(night) = release() else { return };
+    let totals = totals(&night);
+    let (mut precincts, mut satellites) = (0, 0);
+    for report in &night.reports {
+        let unit = night.unit(report);
+        let published = &night.published.get(&report.unit).unwrap().cells;
+        let worth = unit_sdes(
+            unit,
+            &report.worksheet,
+            &totals,
+            &night.roster,
+            &night.rules,
         );
+        for (group, cell) in published {
+            assert_eq!(
+                worth.get(group).unwrap().decimal(4),
+                cell.sde,
+                "{} {group}",
+                unit.id
+            );
+            assert_eq!(report.worksheet.first.get(group).get(), cell.first);
+            assert_eq!(report.worksheet.last.get(group).get(), cell.last);
+        }
+        if report.worksheet.reported.total().get() > 0 {
+            match is_precinct(unit) {
+                true => precincts += 1,
+                false => satellites += 1,
+            }
+        }
+    }
+    assert_eq!(
+        (night.reports.len(), precincts, satellites),
+        (1765, 1677, 83)
+    );
+}
+
+/// R9: six satellites counted other heads than they aligned, and only their equivalents say so. With
+/// the inferred counts every pool has the attendance that its published figures were divided by.
+#[test]
+fn six_satellites_had_another_attendance() {
+    let Some(night) = release() else { return };
+    let mut other = BTreeMap::new();
+    for report in &night.reports {
+        let sheet = &report.worksheet;
+        if !is_precinct(night.unit(report)) && sheet.first.total() != sheet.attendees {
+            other.insert(
+                report.unit.as_str().to_owned(),
+                (sheet.first.total().get(), sheet.attendees.get()),
+            );
+        }
+    }
+    let expected = [
+        ("sat-1118", (105, 106)),
+        ("sat-1143", (50, 67)),
+        ("sat-1168", (190, 192)),
+        ("sat-1186", (183, 187)),
+        ("sat-1187", (159, 160)),
+        ("sat-1206", (103, 105)),
+    ];
+    let expected = expected.map(|(unit, counts)| (unit.to_owned(), counts));
+    assert_eq!(other, BTreeMap::from(expected));
+    let pools = totals(&night).pools;
+    let pools: Vec<(u64, u64)> = pools
+        .values()
+        .map(|pool| (pool.units, pool.attendees.get()))
+        .collect();
+    assert_eq!(
+        pools,
+        [(12, 448), (17, 943), (20, 1567), (11, 141), (27, 1187)]
+    );
+}
+
+/// R11: the statewide rows as published.
+#[test]
+fn the_state_adds_up() {
+    let Some(night) = release() else { return };
+    let results = totals(&night).results(&night.roster, &night.rules).unwrap();
+    let row = |id: &str| {
+        let row = results
+            .statewide
+            .iter()
+            .find(|row| row.group.as_str() == id)
+            .unwrap();
+        (row.first.get(), row.last.get(), row.sde.decimal(3))
+    };
+    assert_eq!(row("buttigieg"), (37_557, 43_195, "564.012".to_owned()));
+    assert_eq!(row("sanders"), (43_671, 45_826, "562.497".to_owned()));
+    let sum =
+        |column: fn(&caucus::ResultRow) -> u64| results.statewide.iter().map(column).sum::<u64>();
+    assert_eq!(sum(|row| row.first.get()), 176_436);
+    assert_eq!(sum(|row| row.last.get()), 172_521);
+    let sde: caucus::Sde = results.statewide.into_iter().map(|row| row.sde).sum();
+    // The published cells add up to 2152.889: each of them was rounded before.
+    assert_eq!(sde.decimal(3), "2152.893");
+}
+
+/// How well the rules reproduce what chairs reported: 1,546 of 1,676 precincts with both alignments
+/// (a single delegate counts where a largest group has it), and 1,364 of 1,421 of those with groups
+/// whose totals, alignments and sums of delegates hold no contradiction.
+#[test]
+fn the_rules_reproduce_as_many_precincts_as_were_counted() {
+    const UNCLEAN: [FindingCode; 7] = [
+        FindingCode::FinalAboveFirst,
+        FindingCode::ViableLostVotes,
+        FindingCode::ViableToZero,
+        FindingCode::ColumnSwap,
+        FindingCode::NoViableGroup,
+        FindingCode::OverAwarded,
+        FindingCode::UnderAwarded,
+    ];
+    let Some(night) = release() else { return };
+    let (mut all, mut clean) = ([0, 0], [0, 0]);
+    for report in &night.reports {
+        let (unit, sheet) = (night.unit(report), &report.worksheet);
+        let counted = |total| total > People::ZERO;
+        if !is_precinct(unit) || !counted(sheet.first.total()) || !counted(sheet.last.total()) {
+            continue;
+        }
+        let codes = codes(&night, report);
+        let reproduced = permitted(&night.rules, unit, sheet, &sheet.reported)
+            && !codes.contains(&FindingCode::SingleDelegateNotTop);
+        let count = |counts: &mut [u32; 2]| {
+            let [right, of] = counts;
+            *of += 1;
+            *right += u32::from(reproduced);
+        };
+        count(&mut all);
+        let groups = delegates_to_elect(&night.rules, unit, sheet.attendees).get() > 1;
+        if groups && UNCLEAN.iter().all(|code| !codes.contains(code)) {
+            count(&mut clean);
+        }
+    }
+    assert_eq!(all, [1546, 1676]);
+    assert_eq!(clean, [1364, 1421]);
+}
+
+/// Units by finding, precincts and satellites.
+#[test]
+fn the_contradictions_of_the_night_are_found() {
+    let Some(night) = release() else { return };
+    let mut found: BTreeMap<FindingCode, [u32; 2]> = BTreeMap::new();
+    for report in &night.reports {
+        let precinct = is_precinct(night.unit(report));
+        for code in codes(&night, report) {
+            let [precincts, satellites] = found.entry(code).or_default();
+            *(if precinct { precincts } else { satellites }) += 1;
+        }
+    }
+    for (code, precincts, satellites) in [
+        (FindingCode::FirstMissing, 1, 0),
+        (FindingCode::FinalMissing, 1, 0),
+        (FindingCode::SdeMissing, 1, 0),
+        (FindingCode::ColumnSwap, 4, 0),
+        (FindingCode::FinalAboveFirst, 82, 1),
+        (FindingCode::DropOverTenth, 116, 2),
+        (FindingCode::ViableLostVotes, 30, 1),
+        (FindingCode::ViableToZero, 23, 1),
+        (FindingCode::ZeroToViable, 14, 0),
+        (FindingCode::NonviableRemainder, 407, 21),
+        (FindingCode::MoreGroupsThanDelegates, 56, 0),
+        (FindingCode::NoViableGroup, 2, 0),
+        (FindingCode::OverAwarded, 21, 2),
+        (FindingCode::UnderAwarded, 22, 0),
+        (FindingCode::NonviableAwarded, 29, 2),
+        (FindingCode::AwardWithoutVotes, 8, 0),
+        (FindingCode::ViableUnrewarded, 9, 0),
+        (FindingCode::OrderInversion, 5, 0),
+        (FindingCode::Distribution, 43, 1),
+        (FindingCode::Allocation, 111, 0),
+        (FindingCode::SatelliteAllocation, 0, 5),
+        (FindingCode::SingleDelegateNotTop, 19, 0),
+        (FindingCode::GameOfChance, 143, 4),
+    ] {
+        assert_eq!(found.get(&code), Some(&[precincts, satellites]), "{code}");
+    }
+}
+
+/// The two implementations agree on every real unit.
+#[test]
+fn two_implementations_agree_on_every_real_unit() {
+    let Some(night) = release() else { return };
+    let mut tied = 0;
+    for report in &night.reports {
+        let (unit, sheet) = (night.unit(report), &report.worksheet);
+        let sizes = sheet
+            .last
+            .iter()
+            .map(|(group, size)| (group.clone(), size.get()));
+        let elect = delegates_to_elect(&night.rules, unit, sheet.attendees).get();
+        let other = second::outcome(elect, sheet.attendees.get(), &sizes.collect());
+        let answer = award(&night.rules, unit, sheet);
+        assert_eq!(second::in_these_words(&answer), other, "{}", unit.id);
+        tied += u32::from(matches!(answer, Award::TieToBreak(_)));
+    }
+    assert!(tied > 100);
+}
+
+/// The files made from a release are files that parse, and batches arrive in their order.
+#[test]
+fn a_release_makes_files_and_an_order() {
+    let Some(night) = release() else { return };
+    assert_eq!(
+        Roster::parse(&night.roster.to_string()).unwrap(),
+        night.roster
+    );
+    assert_eq!(Rules::parse(&night.rules.to_string()).unwrap(), night.rules);
+    assert!(night.roster.unknown_pool(&night.rules).is_none());
+    let unit = UnitId::parse("19153-DM-080").unwrap();
+    assert!(night.roster.unit(&unit).is_some());
+    assert!(night.reports.is_sorted_by_key(|report| report.arrival_ms));
+    let batches: BTreeSet<&str> = night
+        .published
+        .values()
+        .map(|published| published.batch_utc.as_str())
+        .collect();
+    assert_eq!(batches.len(), 10);
+    for report in &night.reports {
+        assert!(report.worksheet.lists_groups_of(&night.rules));
     }
 }
