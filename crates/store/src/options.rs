@@ -81,8 +81,6 @@ pub(crate) enum Tail {
     Strict,
     /// The log ends at the first bad record: after a power cut in the middle of a write.
     CutAtDamage,
-    /// Bad records are left out: for looking at a copy, never for running.
-    SkipDamage,
 }
 
 /// The log database: sequential keys, each written once, read back rarely, cut off in front.
@@ -91,7 +89,6 @@ pub(crate) fn log(memory: &Memory, create: bool, tail: Tail) -> Result<Options, 
     options.set_wal_recovery_mode(match tail {
         Tail::Strict => DBRecoveryMode::TolerateCorruptedTailRecords,
         Tail::CutAtDamage => DBRecoveryMode::PointInTime,
-        Tail::SkipDamage => DBRecoveryMode::SkipAnyCorruptedRecord,
     });
     if tail == Tail::Strict {
         // A second net under the mark, for write-ahead logs that are missing altogether. It is not

@@ -137,6 +137,19 @@ impl Tail {
         Ok(())
     }
 
+    /// Whether a purge up to `upto` agrees with the entries: one that names another entry than the log
+    /// holds there would leave behind entries that do not follow.
+    pub(super) fn check_purge(&self, upto: Position) -> Result<(), Error> {
+        let held = self.cached.iter().find(|entry| entry.index == upto.index);
+        match held {
+            Some(entry) if entry.term != upto.term => Err(Error::misuse(format!(
+                "a purge up to entry {} of term {} meets an entry of term {}",
+                upto.index, upto.term, entry.term
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     pub(super) fn append(&mut self, entries: &[Entry]) {
         for entry in entries {
             self.end = entry.index.saturating_add(1);

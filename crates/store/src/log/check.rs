@@ -5,11 +5,11 @@
 //! group that any power cut may leave. So:
 //!
 //! 1. Open strictly. That passes: scan, compare with the mark, run.
-//! 2. It does not: look at a copy, skipping bad records. Entries behind the damage mean that the disk
-//!    altered something in the middle: refuse.
-//! 3. Nothing behind the damage, and the same boot as at the last mark: the page cache had everything,
-//!    so nothing can be half-written, and this is the disk again: refuse.
-//! 4. Another boot: a power cut tore the last write. Cut there and start as [`Recovery::TornTail`].
+//! 2. It does not, in the same boot as the last mark's: the page cache had everything, so nothing can
+//!    be half-written, and the disk has altered something: refuse.
+//! 3. Another boot, and whole writes behind the damage ([`WalReader`]): the disk again: refuse.
+//! 4. Nothing behind the damage: a power cut tore the last write. Cut there, scan, compare with the
+//!    mark, and run as [`Recovery::TornTail`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,13 +19,14 @@ use bytes::Bytes;
 
 use super::cache::Contents;
 use super::disk::Disk;
+use super::wal::WalReader;
 use super::{Entry, Position, Purged, Recovery};
 use crate::directory::{DataDir, make_directory};
 use crate::error::{self, Error, REPLACE_NODE};
 use crate::files;
 use crate::identity::{Identity, owner};
 use crate::mark::{BootId, Mark};
-use crate::options::{Memory, Tail};
+use crate::options::Tail;
 
 /// A log that may be believed.
 pub(super) struct Opened {
@@ -111,29 +112,27 @@ fn open_database(
     let Some(mark) = mark.filter(|_| error::is_damage(&refusal)) else {
         return Err(refused(refusal));
     };
-    if mark.boot == *boot || examine_copy(directory, memory).is_err() {
+    if mark.boot == *boot || is_damaged_inside(&path)? {
         return Err(refused(refusal));
     }
     let disk = Disk::open(&path, memory, false, Tail::CutAtDamage).map_err(refused)?;
     Ok((disk, Recovery::TornTail))
 }
 
-/// Looks for entries behind the damage, on a copy, because opening changes what it opens.
-fn examine_copy(directory: &DataDir, memory: &Memory) -> Result<(), Error> {
-    let copy = directory.root().join("log.examined");
-    files::remove_tree(&copy)?;
-    make_directory(&copy)?;
-    for from in files::list(&directory.log_path())? {
-        let Some(name) = from.file_name() else {
-            continue;
-        };
-        fs::copy(&from, copy.join(name)).map_err(|error| Error::file("copy", &from, error))?;
+/// Whether the write-ahead logs go on behind their first bad byte.
+fn is_damaged_inside(path: &Path) -> Result<bool, Error> {
+    let mut reader = WalReader::default();
+    // Names are numbers of six digits or more, so the shorter is the older.
+    let mut logs = files::list(path)?;
+    logs.retain(|file| file.extension().is_some_and(|ending| ending == "log"));
+    logs.sort_by_key(|file| (file.as_os_str().len(), file.clone()));
+    for file in logs {
+        let bytes = fs::read(&file).map_err(|error| Error::file("read", &file, error))?;
+        if reader.goes_on_behind_damage(&bytes) {
+            return Ok(true);
+        }
     }
-    let examined = Disk::open(&copy, memory, false, Tail::SkipDamage)
-        .map_err(|error| Error::database("open", &copy, error))
-        .and_then(|disk| read_all(&disk, None).map(|_| ()));
-    files::remove_tree(&copy)?;
-    examined
+    Ok(false)
 }
 
 /// The database carries its owner too, so that a log folder copied from a neighbour is found.

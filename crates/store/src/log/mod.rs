@@ -23,6 +23,7 @@ mod check;
 mod codec;
 mod disk;
 mod queue;
+mod wal;
 mod writer;
 
 use std::fmt;
@@ -313,6 +314,16 @@ impl LogDb {
             }
             return Ok(entries);
         }
+    }
+
+    /// As [`LogDb::read`], but never from the disk: `None` if the disk would be needed.
+    pub fn read_recent(
+        &self,
+        range: Range<u64>,
+        max_bytes: usize,
+    ) -> Result<Option<Vec<Entry>>, Error> {
+        let plan = self.shared.plan_read(range, max_bytes)?;
+        Ok(plan.from_disk.is_empty().then_some(plan.cached))
     }
 
     /// The latest value accepted under `key`, durable or on its way.

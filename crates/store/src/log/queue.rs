@@ -334,7 +334,10 @@ impl State {
                 self.metas.insert((*key).to_owned(), value.clone());
             }
             Operation::Truncate { end, .. } => return Ok(self.tail.truncate(*end)),
-            Operation::Purge { upto, .. } => return Ok(self.tail.purge(upto).unwrap_or_default()),
+            Operation::Purge { upto, .. } => {
+                self.tail.check_purge(upto.position)?;
+                return Ok(self.tail.purge(upto).unwrap_or_default());
+            }
             Operation::CaughtUp { .. } => {}
         }
         Ok(0..0)

@@ -105,36 +105,40 @@ impl StateDb {
         create: bool,
     ) -> Result<Self, Error> {
         let options = options::state(memory, create);
-        let failed = |error| match Error::database("open state", path, error) {
-            Error::Damaged { what, .. } => Error::damaged(what, REBUILD),
-            other => other,
-        };
+        let failed = |error| failed_to_open(path, error);
         if path.join("CURRENT").exists() {
-            let found = DB::list_cf(&options, path).map_err(failed)?;
-            let unknown = found
-                .iter()
-                .find(|name| *name != ALWAYS_THERE && !tables.contains(&name.as_str()));
-            if let Some(unknown) = unknown {
-                return Err(Error::damaged(
-                    format!(
-                        "state `{}` has a table `{unknown}` unknown here",
-                        path.display()
-                    ),
-                    "run the version of the node that wrote it",
-                ));
-            }
+            refuse_unknown_tables(path, tables, &options)?;
         }
         let families = tables.iter().map(|table| (*table, options.clone()));
         let database = DB::open_cf_with_opts(&options, path, families).map_err(failed)?;
+        Ok(Self::of(database, path, tables))
+    }
+
+    /// As [`StateDb::open`] of a state that exists, without writing a byte into its folder.
+    pub(super) fn open_for_reading(
+        path: &Path,
+        tables: &[&'static str],
+        memory: &Memory,
+    ) -> Result<Self, Error> {
+        let options = options::state(memory, false);
+        refuse_unknown_tables(path, tables, &options)?;
+        let families = tables.iter().map(|table| (*table, options.clone()));
+        let database =
+            DB::open_cf_with_opts_for_read_only(&options, path, families, false)
+                .map_err(|error| failed_to_open(path, error))?;
+        Ok(Self::of(database, path, tables))
+    }
+
+    fn of(database: DB, path: &Path, tables: &[&'static str]) -> Self {
         let folder = Folder {
             path: path.to_owned(),
             obsolete: AtomicBool::new(false),
         };
-        Ok(Self {
+        Self {
             database,
             tables: tables.to_vec(),
             folder,
-        })
+        }
     }
 
     /// The row of `key` in `table`.
@@ -282,6 +286,34 @@ impl StateDb {
             Error::Damaged { what, .. } => Error::damaged(what, REBUILD),
             other => other,
         }
+    }
+}
+
+fn failed_to_open(path: &Path, error: rocksdb::Error) -> Error {
+    match Error::database("open state", path, error) {
+        Error::Damaged { what, .. } => Error::damaged(what, REBUILD),
+        other => other,
+    }
+}
+
+fn refuse_unknown_tables(
+    path: &Path,
+    tables: &[&'static str],
+    options: &Options,
+) -> Result<(), Error> {
+    let found = DB::list_cf(options, path).map_err(|error| failed_to_open(path, error))?;
+    let unknown = found
+        .iter()
+        .find(|name| *name != ALWAYS_THERE && !tables.contains(&name.as_str()));
+    match unknown {
+        Some(unknown) => Err(Error::damaged(
+            format!(
+                "state `{}` has a table `{unknown}` unknown here",
+                path.display()
+            ),
+            "run the version of the node that wrote it",
+        )),
+        None => Ok(()),
     }
 }
 

@@ -94,6 +94,12 @@ impl StateStore {
         self.current().checkpoint(path)
     }
 
+    /// Opens the checkpoint in `path` for a look: nothing of it is changed, and nothing of the
+    /// current state.
+    pub fn inspect(&self, path: &Path) -> Result<StateDb, Error> {
+        StateDb::open_for_reading(path, &self.tables, &self.memory)
+    }
+
     /// An empty folder to write the files of a snapshot into. There is one: what an earlier transfer left is removed.
     pub fn receive(&self) -> Result<PathBuf, Error> {
         let incoming = self.folder.join(INCOMING);
