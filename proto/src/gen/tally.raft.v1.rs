@@ -381,6 +381,24 @@ pub struct Digests {
     #[prost(bytes = "bytes", tag = "4")]
     pub side_digest: ::prost::bytes::Bytes,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadIndexRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadIndexResponse {
+    #[prost(oneof = "read_index_response::Result", tags = "1, 2")]
+    pub result: ::core::option::Option<read_index_response::Result>,
+}
+/// Nested message and enum types in `ReadIndexResponse`.
+pub mod read_index_response {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        #[prost(uint64, tag = "1")]
+        LogIndex(u64),
+        /// The receiving node does not lead (any more); zero when it knows no leader.
+        #[prost(uint64, tag = "2")]
+        NotLeader(u64),
+    }
+}
 /// Generated client implementations.
 pub mod raft_client {
     #![allow(
@@ -1156,6 +1174,32 @@ pub mod peer_client {
             req.extensions_mut().insert(GrpcMethod::new("tally.raft.v1.Peer", "Gossip"));
             self.inner.unary(req, path, codec).await
         }
+        /// Up to which log position a node must have applied to show everything recorded before the
+        /// call. The leader answers after a majority has confirmed that it leads.
+        pub async fn read_index(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadIndexRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReadIndexResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tally.raft.v1.Peer/ReadIndex",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tally.raft.v1.Peer", "ReadIndex"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1191,6 +1235,15 @@ pub mod peer_server {
             &self,
             request: tonic::Request<super::GossipRequest>,
         ) -> std::result::Result<tonic::Response<super::GossipResponse>, tonic::Status>;
+        /// Up to which log position a node must have applied to show everything recorded before the
+        /// call. The leader answers after a majority has confirmed that it leads.
+        async fn read_index(
+            &self,
+            request: tonic::Request<super::ReadIndexRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReadIndexResponse>,
+            tonic::Status,
+        >;
     }
     /// What nodes tell each other beside consensus.
     #[derive(Debug)]
@@ -1426,6 +1479,49 @@ pub mod peer_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GossipSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.raft.v1.Peer/ReadIndex" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadIndexSvc<T: Peer>(pub Arc<T>);
+                    impl<T: Peer> tonic::server::UnaryService<super::ReadIndexRequest>
+                    for ReadIndexSvc<T> {
+                        type Response = super::ReadIndexResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadIndexRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Peer>::read_index(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadIndexSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
