@@ -22,14 +22,15 @@
 //! lines ascend by district. One set of rules has one text. The two rounds (first and final
 //! alignment), the floor of one delegate for a viable group and the order of R4 to R7 are code, not data.
 
+mod parse;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::count::{Delegates, People, parse_number};
+use crate::count::{Delegates, People};
 use crate::id::{DistrictId, GroupId, PoolId};
-use crate::lines::{LineError, Lines, field, parse_name};
-use crate::roster::MAX_DELEGATES;
+pub(crate) use parse::parse_district;
 
 /// The most groups a contest may have. A sheet writes three lines for each within the 512 lines
 /// and 8,192 bytes of one note.
@@ -162,39 +163,9 @@ impl Share {
     pub const fn denominator(self) -> u64 {
         self.denominator
     }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (numerator, denominator) = text.split_once('/')?;
-        Self::new(parse_number(numerator)?, parse_number(denominator)?)
-    }
 }
 
 impl Rules {
-    /// Reads a rule file. The error names the first line that is wrong.
-    pub fn parse(text: &str) -> Result<Self, LineError> {
-        let mut lines = Lines::of(text)?;
-        lines.exactly(HEADING)?;
-        let title = one(&mut lines, "title", "a title", parse_name)?;
-        let viability = viability(&mut lines)?;
-        let rounding = one(&mut lines, "rounding", "`up` or `down`", Rounding::parse)?;
-        let half = one(&mut lines, "half", "`up` or `down`", Half::parse)?;
-        let satellites = satellites(&mut lines)?;
-        let pools = pools(&mut lines)?;
-        let groups = groups(&mut lines)?;
-        let national = national(&mut lines)?;
-        lines.end("the end of the file")?;
-        Ok(Self {
-            title,
-            viability,
-            rounding,
-            half,
-            satellites,
-            pools,
-            groups,
-            national,
-        })
-    }
-
     /// What the rules are called.
     pub fn title(&self) -> &str {
         &self.title
@@ -254,189 +225,6 @@ impl Rules {
             .rev()
             .find(|step| step.from <= attendees);
         step.map_or(Delegates::ZERO, |step| step.delegates)
-    }
-}
-
-/// Takes one line `word <value>`.
-fn one<T>(
-    lines: &mut Lines<'_>,
-    word: &str,
-    what: &str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, LineError> {
-    let Some(rest) = lines.after(word) else {
-        return Err(lines.error(alloc::format!("expected `{word} …`")));
-    };
-    let value = field(Some(rest), what, parse).map_err(|what| lines.error(what))?;
-    lines.advance();
-    Ok(value)
-}
-
-/// Takes all lines `word …`, each read by `read` and strictly above the one before by `key`.
-fn many<T, K: Ord>(
-    lines: &mut Lines<'_>,
-    word: &str,
-    key: impl Fn(&T) -> K,
-    read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Vec<T>, LineError> {
-    let mut items: Vec<T> = Vec::new();
-    while let Some(rest) = lines.after(word) {
-        let item = read(rest).map_err(|what| lines.error(what))?;
-        if items.last().is_some_and(|last| key(last) >= key(&item)) {
-            return Err(lines.error(alloc::format!("`{word}` lines must ascend, each once")));
-        }
-        items.push(item);
-        lines.advance();
-    }
-    Ok(items)
-}
-
-fn viability(lines: &mut Lines<'_>) -> Result<Vec<ViabilityStep>, LineError> {
-    let first = lines.number();
-    let steps = many(
-        lines,
-        "viability",
-        |step: &ViabilityStep| step.from,
-        |rest| {
-            let mut words = rest.splitn(2, ' ');
-            let from = field(words.next(), "a number of delegates", Delegates::parse)?;
-            let rule = field(words.next(), "`whole-room` or a share", |text| match text {
-                "whole-room" => Some(ViabilityRule::WholeRoom),
-                share => Share::parse(share).map(ViabilityRule::Share),
-            })?;
-            Ok(ViabilityStep { from, rule })
-        },
-    )?;
-    match steps.first() {
-        Some(step) if step.from.get() == 1 => Ok(steps),
-        _ => Err(LineError::new(first, "expected `viability 1 …` first")),
-    }
-}
-
-fn satellites(lines: &mut Lines<'_>) -> Result<Vec<SatelliteStep>, LineError> {
-    let first = lines.number();
-    let steps = many(
-        lines,
-        "satellite",
-        |step: &SatelliteStep| step.from,
-        |rest| {
-            let mut words = rest.splitn(2, ' ');
-            let from = field(words.next(), "a number of attendees", People::parse)?;
-            let delegates = field(
-                words.next(),
-                "a number of delegates from 1 to 10000",
-                |text| Delegates::parse(text).filter(|n| (1..=MAX_DELEGATES).contains(&n.get())),
-            )?;
-            Ok(SatelliteStep { from, delegates })
-        },
-    )?;
-    match steps.first() {
-        Some(step) if step.from.get() == 1 => Ok(steps),
-        _ => Err(LineError::new(first, "expected `satellite 1 …` first")),
-    }
-}
-
-fn pools(lines: &mut Lines<'_>) -> Result<Vec<Pool>, LineError> {
-    many(
-        lines,
-        "pool",
-        |pool: &Pool| pool.id.clone(),
-        |rest| {
-            let mut words = rest.splitn(4, ' ');
-            let id = field(words.next(), "a pool's id", |text| PoolId::parse(text).ok())?;
-            let worth = field(
-                words.next(),
-                "a number of state delegates",
-                Delegates::parse,
-            )?;
-            let district = field(words.next(), "a district or `-`", parse_district)?;
-            let name = field(words.next(), "a name", parse_name)?;
-            Ok(Pool {
-                id,
-                worth,
-                district,
-                name,
-            })
-        },
-    )
-}
-
-fn groups(lines: &mut Lines<'_>) -> Result<Vec<Group>, LineError> {
-    let first = lines.number();
-    let groups = many(
-        lines,
-        "group",
-        |group: &Group| group.id.clone(),
-        |rest| {
-            let mut words = rest.splitn(2, ' ');
-            let id = field(words.next(), "a group's id", |text| {
-                GroupId::parse(text).ok()
-            })?;
-            let name = field(words.next(), "a name", parse_name)?;
-            Ok(Group { id, name })
-        },
-    )?;
-    if groups.is_empty() || groups.len() > MAX_GROUPS {
-        return Err(LineError::new(first, "expected 1 to 64 `group` lines"));
-    }
-    Ok(groups)
-}
-
-fn national(lines: &mut Lines<'_>) -> Result<Option<National>, LineError> {
-    let districts = many(
-        lines,
-        "national district",
-        |row: &(DistrictId, Delegates)| row.0.clone(),
-        |rest| {
-            let mut words = rest.splitn(2, ' ');
-            let district = field(words.next(), "a district", |text| {
-                DistrictId::parse(text).ok()
-            })?;
-            let delegates = field(words.next(), "a number of delegates", Delegates::parse)?;
-            Ok((district, delegates))
-        },
-    )?;
-    if districts.is_empty() {
-        return Ok(None);
-    }
-    let count = "a number of delegates";
-    Ok(Some(National {
-        districts,
-        at_large: one(lines, "national at-large", count, Delegates::parse)?,
-        leaders: one(lines, "national leaders", count, Delegates::parse)?,
-        share: one(lines, "national share", "a share", Share::parse)?,
-    }))
-}
-
-/// A district, or `-` for none.
-#[expect(
-    clippy::option_option,
-    reason = "the outer is whether it parsed, the inner is `-`"
-)]
-pub(crate) fn parse_district(text: &str) -> Option<Option<DistrictId>> {
-    match text {
-        "-" => Some(None),
-        id => DistrictId::parse(id).ok().map(Some),
-    }
-}
-
-impl Rounding {
-    fn parse(word: &str) -> Option<Self> {
-        match word {
-            "up" => Some(Self::Up),
-            "down" => Some(Self::Down),
-            _ => None,
-        }
-    }
-}
-
-impl Half {
-    fn parse(word: &str) -> Option<Self> {
-        match word {
-            "up" => Some(Self::Up),
-            "down" => Some(Self::Down),
-            _ => None,
-        }
     }
 }
 

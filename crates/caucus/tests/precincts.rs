@@ -126,3 +126,44 @@ fn every_sheet_gets_the_award_and_the_findings_it_expects() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// The steps of `01-fifteen-of-106-are-not-viable.txt`, as a chair reads them.
+#[test]
+fn an_award_can_be_followed_aloud() {
+    let rules = Rules::iowa_2020();
+    let unit = Unit::parse_line("unit P-1 precinct C 9 One").unwrap();
+    let mut raw = RawWorksheet {
+        unit: "P-1".to_owned(),
+        attendees: Some(106),
+        ..RawWorksheet::default()
+    };
+    for group in rules.groups() {
+        let size = match group.id.as_str() {
+            "biden" => 15,
+            "sanders" => 50,
+            "warren" => 41,
+            _ => 0,
+        };
+        let row = RawRow {
+            first: Some(size),
+            last: Some(size),
+            delegates: Some(0),
+        };
+        raw.groups.insert(group.id.to_string(), row);
+    }
+    let sheet = raw.check(&unit, &rules).unwrap();
+    let Award::Settled { steps, .. } = award(&rules, &unit, &sheet) else {
+        panic!("nothing is tied here");
+    };
+    let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        steps,
+        [
+            "with 106 attendees a group needs 16 people (15/100 of the room)",
+            "sanders has 450/106 delegates, which counts as 4",
+            "warren has 369/106 delegates, which counts as 3",
+            "too few were given: warren was rounded down furthest and is given one",
+            "too few were given: sanders was rounded down furthest and is given one",
+        ]
+    );
+}

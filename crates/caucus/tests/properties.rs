@@ -199,6 +199,64 @@ proptest! {
     }
 }
 
+/// A text with a few of its bytes exchanged, taken out, or doubled, and lines swapped.
+fn damaged(text: &str, edits: &[(prop::sample::Index, u8, u8)]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for (place, edit, byte) in edits {
+        let place = place.index(bytes.len());
+        match edit % 4 {
+            0 => bytes[place] = *byte,
+            1 => drop(bytes.remove(place)),
+            2 => bytes.insert(place, bytes[place]),
+            _ => {
+                let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+                let line = place % lines.len();
+                let other = usize::from(*byte) % lines.len();
+                lines.swap(line, other);
+                bytes = lines.concat();
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+
+    /// A file of any of the three grammars that is read at all is the text that is written: nothing
+    /// has two spellings, and damage that is not refused is another content.
+    #[test]
+    fn whatever_text_is_read_is_the_text_that_is_written(
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), b' '..=b'~'), 0..4),
+    ) {
+        let rules = damaged(&Rules::iowa_2020().to_string(), &edits);
+        if let Ok(read) = Rules::parse(&rules) {
+            prop_assert_eq!(read.to_string(), rules);
+        }
+        let roster = damaged(ROSTER, &edits);
+        if let Ok(read) = Roster::parse(&roster) {
+            prop_assert_eq!(read.to_string(), roster);
+        }
+        let roll = damaged(ROLL, &edits);
+        if let Ok(read) = caucus::Roll::parse(&roll) {
+            prop_assert_eq!(read.to_string(), roll);
+        }
+    }
+}
+
+const ROSTER: &str = "precinct-tally/roster/v1\n\
+    county 19001 51 4 3 Adair\n\
+    county 19153 1401 392 - Polk\n\
+    unit 19001-1NW precinct 19001 4 Adair, 1 NW\n\
+    unit 19153-DM-080 precinct 19153 9 DM-80\n\
+    unit sat-1111 satellite OOS Tucson, AZ\n";
+
+const ROLL: &str = "19-1 a e/19-1/a+04264856+ASZm\n\
+    19-1 s e/19-1/s+04264858+ASZo\n\
+    19-1 v 4j504IZbaQWUx0zb541TqKHpOdwbSVqD2juT6rwqr7o=\n\
+    19-1 v R4zcT9qesFlCqO1Qx0kYGr9iLePe4orHzuJGbs5HxPY=\n\
+    19-1.5 a e/19-1.5/a+04264859+ASZp\n";
+
 /// Up to twenty units, a third of them satellites, in two counties and two pools.
 fn sheets() -> impl Strategy<Value = Vec<(Unit, Worksheet)>> {
     let one = (

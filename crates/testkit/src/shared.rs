@@ -28,14 +28,12 @@ pub fn shared_data(name: &str) -> Result<PathBuf, NoSharedData> {
 impl NoSharedData {
     /// Says why a test is skipped; where `CI` is `true` it fails instead.
     #[expect(
-        clippy::panic,
         clippy::print_stderr,
-        reason = "a test that did not run says so, and on the build machine it must run"
+        reason = "a test that did not run says so where its reader looks"
     )]
     pub fn skip(&self) {
-        if std::env::var("CI").is_ok_and(|ci| ci == "true") {
-            panic!("{self}");
-        }
+        let required = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!required, "{self}");
         eprintln!("skipped: {self}");
     }
 }
