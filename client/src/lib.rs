@@ -1,11 +1,38 @@
 //! Those outside the cluster: chairs, auditors, administrators.
+//!
+//! The parts, in the order in which a report passes through them:
+//!
+//! ```text
+//! sheet       a sheet as a file, read for `caucus` to check
+//! chair       the note that is signed
+//! outbox      on disk before it is sent, and its answer beside it
+//! retry       the same bytes to every node until a receipt verifies      (free of transport)
+//! connection  the nodes, over TLS with the election's authority pinned
+//! client      the three above put together
+//! bundle      what a receipt is verified with: as a folder, from a node
+//! audit       the whole night recomputed from the log's leaves
+//! election    making an election: keys, files, certificates
+//! cli         the program `tally`
+//! ```
+//!
+//! What a node says is a claim until a receipt for it has been verified here. There is no state
+//! besides the outbox's directory.
 
 pub mod answer;
+pub mod audit;
+pub mod bundle;
 pub mod certificate;
+pub mod chair;
+pub mod cli;
+mod client;
 pub mod clock;
+pub mod cluster;
 pub mod connection;
 pub mod disk;
+pub mod election;
 pub mod outbox;
 pub mod random;
 pub mod retry;
 pub mod sheet;
+
+pub use client::{Client, check_receipt};

@@ -5,10 +5,10 @@ use std::fmt;
 
 use caucus::{GroupId, MAX_TIES, Roll, RollEntry, RollKind, Rules, Slot, SubmissionId, UnitId};
 use merkle::{Hash, sha256};
-use note::{CosignerKey, KeyName, NoteError, SignedNote, SignerKey, UnixSeconds, b64};
-use receipt::leaf::{MAX_EVIDENCE, MAX_NOTE_BYTES, MAX_NOTE_LINES, Role};
+use note::{CosignerKey, KeyName, Limits, NoteError, SignedNote, SignerKey, UnixSeconds, b64};
+use receipt::leaf::{MAX_EVIDENCE, Role};
 use receipt::{
-    Authority, Bundle, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId, NodeLine,
+    Authority, Bundle, BundledManifest, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId, NodeLine,
     PersonKey, Policy, VoucherCode,
 };
 
@@ -114,7 +114,9 @@ pub enum Error {
     /// could find on the night that the report cannot be sent.
     #[error(
         "the largest possible sheet would have {bytes} bytes and {lines} lines; \
-         a note has at most {MAX_NOTE_BYTES} and {MAX_NOTE_LINES}"
+         a note has at most {} and {}",
+        Limits::NOTE.bytes,
+        Limits::NOTE.lines
     )]
     SheetTooLarge {
         /// Bytes of the largest note.
@@ -176,12 +178,12 @@ pub fn make(plan: Plan, random: &mut impl Random, now: UnixSeconds) -> Result<Ma
 
 /// Puts a manifest and its files together.
 fn bundle_of(manifest: &SignedNote, files: &Files) -> Bundle {
-    let mut bundle = Bundle::new(manifest.clone());
     let Files { roster, rules, roll, receipt_policy, final_policy } = files;
-    for file in [roster, rules, roll, receipt_policy, final_policy] {
-        bundle.add_file(file.as_bytes().to_vec());
+    let files = [roster, rules, roll, receipt_policy, final_policy];
+    Bundle {
+        manifests: vec![BundledManifest { note: manifest.clone(), leaf: None, receipt: None }],
+        files: files.map(|file| (hash(file), file.clone().into_bytes())).into(),
     }
-    bundle
 }
 
 fn make_people(
@@ -317,8 +319,7 @@ fn manifest_without_files(
 /// Refuses a contest in which some sheet could not be sent.
 fn check_size(plan: &Plan) -> Result<(), Error> {
     let (bytes, lines) = largest_note(&plan.rules);
-    let fits = bytes <= MAX_NOTE_BYTES && u32::try_from(lines).is_ok_and(|n| n <= MAX_NOTE_LINES);
-    if fits { Ok(()) } else { Err(Error::SheetTooLarge { bytes, lines }) }
+    if bytes <= Limits::NOTE.bytes && lines <= Limits::NOTE.lines { Ok(()) } else { Err(Error::SheetTooLarge { bytes, lines }) }
 }
 
 /// Bytes and lines of the longest note that a unit could have to send: every count at its
@@ -394,10 +395,9 @@ mod tests {
 
     #[test]
     fn a_made_election_opens_under_its_own_fingerprint_and_no_other() {
-        let made = made(1);
-        assert!(Election::open(&made.bundle, &made.fingerprint).is_ok());
-        let other = super::tests::made(2);
-        assert!(Election::open(&made.bundle, &other.fingerprint).is_err());
+        let (made, other) = (made(1), made(2));
+        assert!(Election::open(&made.bundle, made.fingerprint).is_ok());
+        assert!(Election::open(&made.bundle, other.fingerprint).is_err());
     }
 
     #[test]
@@ -423,7 +423,7 @@ mod tests {
     fn a_contest_whose_largest_sheet_does_not_fit_is_refused() {
         let mut text = Rules::iowa_2020().to_string();
         let groups: String =
-            (10..64).map(|n| format!("group zz-a-rather-long-name-{n} Group {n}\n")).collect();
+            (10..60).map(|n| format!("group zz-a-rather-long-name-{n} Group {n}\n")).collect();
         text = text.replace("group yang Andrew Yang\n", "");
         text = text.replace("national district 1 ", &format!("{groups}national district 1 "));
         let mut plan = plan(3);

@@ -13,7 +13,7 @@ mod plan;
 mod shape;
 mod write;
 
-pub use make::{Error, Made, NodeKeys, UnitKeys, make};
+pub use make::{Error, Files, Made, NodeKeys, UnitKeys, make};
 pub use plan::{NodePlan, Plan};
 pub use shape::small_roster;
 pub use write::{WriteError, Written, node_config, write};

@@ -75,7 +75,7 @@ pub fn write(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Written, Wr
     }
     put(&folder.join("manifest.note"), made.manifest.bytes())?;
     let bundle = folder.join("bundle");
-    bundle::write(&made.bundle, &bundle).map_err(disk(&bundle))?;
+    bundle::write_folder(&made.bundle, &bundle).map_err(disk(&bundle))?;
     write_people(made, folder)?;
     write_chairs(made, folder)?;
     let node_configs = write_nodes(made, folder, now)?;

@@ -1,0 +1,94 @@
+//! `tally cluster`: starting an empty cluster.
+
+use clap::{Args, Subcommand};
+use receipt::Fingerprint;
+use serde::Serialize;
+
+use super::args::{Network, Trust};
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::output::Output;
+use super::trust::Pinned;
+use super::{on_network, trust};
+use crate::clock::SystemClock;
+use crate::cluster;
+
+/// Start a cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Init(Init),
+}
+
+/// Give the empty nodes their election, once.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every node must be up: each is asked who it is, one of them gets the manifest, and the command
+waits until all of them have it as leaf 0. A node takes only the manifest whose fingerprint its own
+configuration pins. Running it again does nothing.
+
+Example:
+  tally cluster init --bundle night/bundle --fingerprint 4J50-4ZPS-9M2X-7Q0W-1K \\
+      --nodes 127.0.0.1:7100,127.0.0.1:7110,127.0.0.1:7120 --ca night/ca.crt")]
+pub(crate) struct Init {
+    #[command(flatten)]
+    network: Network,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+#[derive(Serialize)]
+struct Started {
+    election: String,
+    fingerprint: String,
+    nodes: Vec<String>,
+}
+
+impl Verb {
+    pub(crate) fn run(self, output: Output) -> Outcome {
+        match self {
+            Verb::Init(init) => on_network(init.init(output)),
+        }
+    }
+}
+
+impl Init {
+    async fn init(self, output: Output) -> Outcome {
+        let opened = trust::open_folder(&self.trust)?;
+        if opened.pinned == Pinned::FromBundle {
+            return Err(Failure::new(Exit::Usage, "a cluster is started against a fingerprint")
+                .why("the bundle alone does not say that it is the right one")
+                .now("give --fingerprint CODE as published, or set TALLY_FINGERPRINT"));
+        }
+        let connections = self.network.connect()?;
+        cluster::initialize(&connections, &opened.bundle, &opened.election, &SystemClock::start())
+            .await
+            .map_err(|error| failure(&error))?;
+        let started = Started {
+            election: opened.election.id().to_string(),
+            fingerprint: Fingerprint::of(*opened.election.genesis()).to_string(),
+            nodes: connections.addresses().map(ToString::to_string).collect(),
+        };
+        output.result("tally.cluster-started/v1", &started, || {
+            format!(
+                "{} runs on {} nodes; fingerprint {}",
+                started.election,
+                started.nodes.len(),
+                started.fingerprint
+            )
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn failure(error: &cluster::Error) -> Failure {
+    use cluster::Error;
+    let (exit, now) = match error {
+        Error::NoAnswer { .. } => (Exit::NoAnswer, "start every node first; see its log"),
+        Error::Nameless(_) | Error::OtherNodes { .. } => {
+            (Exit::Usage, "give the addresses of exactly the nodes of the manifest")
+        }
+        Error::Refused(_) => (Exit::Refused, "compare bundle, fingerprint and node configuration"),
+        Error::NotYet => (Exit::Unhealthy, "see `tally status`; running this again is harmless"),
+    };
+    Failure::new(exit, "the cluster was not started").because(error).now(now)
+}

@@ -1,0 +1,445 @@
+//! `tally election`: making an election for a desk, and the bundle everyone else needs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use caucus::{ElectionId, Roster, Rules};
+use clap::{Args, Subcommand};
+use note::{Origin, UnixSeconds, b64};
+use receipt::leaf::Role;
+use receipt::{ElectionKind, Fingerprint, Manifest, NodeId};
+use serde::Serialize;
+
+use super::args::{Network, Trust};
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::output::Output;
+use super::{files, on_network, trust};
+use crate::bundle::{self, FetchError};
+use crate::clock::{Clock as _, SystemClock};
+use crate::election::{self, Made, NodePlan, Plan, Written, small_roster};
+use crate::random::{SeededRandom, SystemRandom};
+
+/// Make an election, fetch its bundle, show what is in it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    New(Box<New>),
+    Bundle(Bundle),
+    Fingerprint(ShowFingerprint),
+    Show(Show),
+}
+
+/// Make an election with all its keys, for a desk or a rehearsal.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+All secret keys are made on this machine and written unencrypted, which is right for trying things
+out and wrong for a night that counts. What is made, in the folder given:
+  manifest.note, roster.txt, rules.txt, roll.txt, policy.*.txt, fingerprint.txt
+  bundle/            what anyone needs beside a receipt to check it
+  chairs/UNIT.key    the chair's key; beside it UNIT.b.key, UNIT.s.key and UNIT.vouchers
+  keys/ROLE/         authority, admin, observer, operator, publisher, registrar, reviewer
+  nodes/ID/          node.toml with keys and certificates: tally-node --config nodes/n1/node.toml
+  tally.env          addresses, bundle, fingerprint, ca and outbox, for a shell to source
+
+Examples:
+  tally election new --development night
+  tally election new --development night --nodes 5 --units 400
+  tally election new --development night --roster roster.txt --rules rules.txt")]
+pub(crate) struct New {
+    /// The folder to write to; it must be empty or not exist yet.
+    #[arg(long, value_name = "DIR", required = true)]
+    development: PathBuf,
+    /// The contest's name; it stands in every note.
+    #[arg(long, value_name = "NAME", default_value = "caucus-desk")]
+    election: ElectionId,
+    /// The log's name [default: tally.example/<election>].
+    #[arg(long, value_parser = origin)]
+    origin: Option<Origin>,
+    /// For the night itself; without it everything says REHEARSAL.
+    #[arg(long)]
+    live: bool,
+    /// How many nodes: 3 survive the loss of one, 5 the loss of two.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+    nodes: u16,
+    /// The first node's first port; each node takes three, ten apart from the next node's.
+    #[arg(long, value_name = "PORT", default_value_t = 7100)]
+    base_port: u16,
+    /// Addresses of one node: clients, peers, operations; once for each node, instead of --nodes.
+    #[arg(long = "node", value_name = "IP:PORT,IP:PORT,IP:PORT", value_parser = addresses)]
+    listed: Vec<[SocketAddr; 3]>,
+    /// How many units a made-up roster has.
+    #[arg(long, value_name = "NUMBER", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=9999))]
+    units: u32,
+    /// A roster file, instead of a made-up roster.
+    #[arg(long, value_name = "FILE", conflicts_with = "units")]
+    roster: Option<PathBuf>,
+    /// A rule file [default: the Iowa rules of 2020 with twelve groups].
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Paper vouchers for each unit.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    vouchers: u8,
+    /// When the caucuses begin, in seconds since 1970 [default: now].
+    #[arg(long, value_name = "SECONDS")]
+    opens: Option<u64>,
+    /// When they end, in seconds since 1970 [default: six hours later].
+    #[arg(long, value_name = "SECONDS")]
+    closes: Option<u64>,
+    /// Make the same keys each time, from this number and --opens. Whoever knows it has every key.
+    #[arg(long, value_name = "NUMBER", requires = "opens")]
+    seed: Option<u64>,
+}
+
+/// Fetch the election's bundle from a node, check it against the fingerprint, and keep it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The bundle holds every version of the manifest and the files they name: roster, rules, roll and
+policies. With it a receipt can be checked without any network.
+
+Example:
+  tally election bundle caucus-bundle --fingerprint 4J50-4ZPS-9M2X-7Q0W-1K")]
+pub(crate) struct Bundle {
+    /// The folder to write to.
+    folder: PathBuf,
+    /// Take it from this folder instead of a node.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// The election's fingerprint as published.
+    #[arg(long, env = "TALLY_FINGERPRINT", value_name = "CODE", value_parser = super::args::fingerprint, hide_env_values = true)]
+    fingerprint: Fingerprint,
+    #[command(flatten)]
+    network: Network,
+}
+
+/// Print the fingerprint of a bundle, to be compared with the published one.
+#[derive(Debug, Args)]
+pub(crate) struct ShowFingerprint {
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// Show what an election's manifest says.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Also list every unit.
+    #[arg(long)]
+    units: bool,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    election: String,
+    kind: String,
+    fingerprint: String,
+    genesis: String,
+    units: usize,
+    folder: String,
+    nodes: Vec<String>,
+    node_configs: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Print {
+    fingerprint: String,
+    genesis: String,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    election: String,
+    kind: String,
+    fingerprint: String,
+    versions: Vec<VersionRow>,
+    rules: String,
+    groups: Vec<String>,
+    units: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unit_lines: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct VersionRow {
+    version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaf: Option<u64>,
+    origin: String,
+    authority: String,
+    nodes: Vec<String>,
+    spares: Vec<String>,
+    witnesses: Vec<String>,
+    people: Vec<String>,
+    receipt_quorum: usize,
+    final_quorum: usize,
+    opens: String,
+    closes: String,
+}
+
+impl Verb {
+    pub(crate) fn run(self, output: Output) -> Outcome {
+        match self {
+            Verb::New(new) => new.run(output),
+            Verb::Bundle(bundle) => on_network(bundle.run(output)),
+            Verb::Fingerprint(print) => print.run(output),
+            Verb::Show(show) => show.run(output),
+        }
+    }
+}
+
+impl New {
+    fn run(self, output: Output) -> Outcome {
+        let now = SystemClock::start().unix();
+        let opens = self.opens.map_or(now, UnixSeconds::new);
+        let plan = self.plan(opens)?;
+        // With a seed the whole election is a function of the command line, so its time is too.
+        let made = match self.seed {
+            Some(seed) => election::make(plan, &mut SeededRandom::new(seed), opens),
+            None => election::make(plan, &mut SystemRandom, now),
+        };
+        let made = made.map_err(|error| {
+            Failure::new(Exit::Usage, "no election can be made of this").because(&error)
+        })?;
+        let written = election::write(&made, &self.development, now).map_err(|error| {
+            Failure::new(Exit::Failed, "the election was not written")
+                .because(&error)
+                .now("give a folder that is empty or does not exist yet")
+        })?;
+        tell(output, &made, &written)
+    }
+
+    fn plan(&self, opens: UnixSeconds) -> Outcome<Plan> {
+        const SIX_HOURS: u64 = 6 * 60 * 60;
+        let wrong = |what: &str, why: String| Failure::new(Exit::Usage, what).why(why);
+        let rules = match &self.rules {
+            Some(file) => Rules::parse(&files::read_text(file)?)
+                .map_err(|error| wrong("the rules cannot be read", error.to_string()))?,
+            None => Rules::iowa_2020(),
+        };
+        let roster = match &self.roster {
+            Some(file) => Roster::parse(&files::read_text(file)?)
+                .map_err(|error| wrong("the roster cannot be read", error.to_string()))?,
+            None => small_roster(self.units, &rules)
+                .map_err(|error| wrong("no roster can be made up", error))?,
+        };
+        let origin = match &self.origin {
+            Some(origin) => origin.clone(),
+            None => {
+                let name = self.election.as_str().to_ascii_lowercase();
+                origin(&format!("tally.example/{name}"))
+                    .map_err(|why| wrong("no log can be named after the election", why))?
+            }
+        };
+        Ok(Plan {
+            election: self.election.clone(),
+            origin,
+            kind: if self.live { ElectionKind::Live } else { ElectionKind::Rehearsal },
+            roster,
+            rules,
+            nodes: self.node_plans()?,
+            opens,
+            closes: self.closes.map_or_else(
+                || UnixSeconds::new(opens.get().saturating_add(SIX_HOURS)),
+                UnixSeconds::new,
+            ),
+            vouchers_per_unit: self.vouchers,
+        })
+    }
+
+    fn node_plans(&self) -> Outcome<Vec<NodePlan>> {
+        let unfit = || {
+            Failure::new(Exit::Usage, "the nodes' ports do not fit")
+                .now("give a lower --base-port, at most 65000")
+        };
+        if self.listed.is_empty() {
+            return NodePlan::on_loopback(self.nodes, self.base_port).ok_or_else(unfit);
+        }
+        let plan = |(ordinal, [api, peers, operations]): (u64, &[SocketAddr; 3])| {
+            let id = NodeId::parse(&format!("n{ordinal}")).ok_or_else(unfit)?;
+            Ok(NodePlan { ordinal, id, api: *api, peers: *peers, operations: *operations })
+        };
+        (1..).zip(&self.listed).map(plan).collect()
+    }
+}
+
+fn tell(output: Output, made: &Made, written: &Written) -> Outcome {
+    let folder = written.folder.display().to_string();
+    let summary = Summary {
+        election: made.plan.election.to_string(),
+        kind: made.plan.kind.to_string(),
+        fingerprint: made.fingerprint.to_string(),
+        genesis: b64::encode_hash(&made.genesis),
+        units: made.units.len(),
+        folder: folder.clone(),
+        nodes: made.plan.nodes.iter().map(|node| node.api.to_string()).collect(),
+        node_configs: written.node_configs.iter().map(|file| file.display().to_string()).collect(),
+    };
+    output.result("tally.election/v1", &summary, || {
+        format!(
+            "{} ({}), {} units, {} nodes\nfingerprint {}\n",
+            summary.election,
+            summary.kind,
+            summary.units,
+            summary.nodes.len(),
+            summary.fingerprint
+        )
+    })?;
+    output.say(&format!(
+        "written to {folder}\nnext:\n  start each node:  tally-node --config {folder}/nodes/n1/node.toml\n  \
+         then:             . {folder}/tally.env && tally cluster init"
+    ));
+    Ok(Exit::Done)
+}
+
+impl Bundle {
+    async fn run(self, output: Output) -> Outcome {
+        let bundle = match self.from {
+            Some(folder) => {
+                let trust =
+                    Trust { bundle: Some(folder), fingerprint: Some(self.fingerprint) };
+                trust::open_folder(&trust)?.bundle
+            }
+            None => {
+                let connections = self.network.connect()?;
+                bundle::fetch(&connections, self.fingerprint).await.map_err(|e| not_fetched(&e))?.0
+            }
+        };
+        bundle::write_folder(&bundle, &self.folder).map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot write `{}`", self.folder.display()))
+                .because(&error)
+        })?;
+        let written = Trust { bundle: Some(self.folder), fingerprint: Some(self.fingerprint) };
+        ShowFingerprint { trust: written }.run(output)
+    }
+}
+
+fn not_fetched(error: &FetchError) -> Failure {
+    match error {
+        FetchError::NoAnswer(error) => trust::no_answer("fetch the bundle", error),
+        FetchError::Malformed | FetchError::Untrusted(_) => {
+            Failure::new(Exit::Invalid, "a node serves another election").because(error)
+        }
+    }
+}
+
+impl ShowFingerprint {
+    fn run(self, output: Output) -> Outcome {
+        let opened = trust::open_folder(&self.trust)?;
+        let genesis = opened.election.genesis();
+        let print = Print {
+            fingerprint: Fingerprint::of(*genesis).to_string(),
+            genesis: b64::encode_hash(genesis),
+        };
+        output.result("tally.fingerprint/v1", &print, || {
+            format!("{}\n{}", print.fingerprint, print.genesis)
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Show {
+    fn run(self, output: Output) -> Outcome {
+        let opened = trust::open_folder(&self.trust)?;
+        let election = &opened.election;
+        let latest = election.latest();
+        let units = latest.roster();
+        let shown = Shown {
+            election: election.id().to_string(),
+            kind: election.kind().to_string(),
+            fingerprint: Fingerprint::of(*election.genesis()).to_string(),
+            versions: election.versions().iter().map(VersionRow::of).collect(),
+            rules: latest.rules().title().to_owned(),
+            groups: latest.rules().groups().iter().map(|group| group.id.to_string()).collect(),
+            units: units.unit_count(),
+            unit_lines: if self.units {
+                units.units().map(caucus::Unit::to_line).collect()
+            } else {
+                Vec::new()
+            },
+        };
+        output.result("tally.election-shown/v1", &shown, || shown.words())?;
+        Ok(Exit::Done)
+    }
+}
+
+impl VersionRow {
+    fn of(version: &receipt::Version) -> VersionRow {
+        let manifest: &Manifest = version.manifest();
+        let ids = |lines: &[receipt::NodeLine]| {
+            lines.iter().map(|node| format!("{} (ordinal {})", node.id, node.ordinal)).collect()
+        };
+        let people = |role: &Role| format!("{} {role}", manifest.keys_of(*role).count());
+        VersionRow {
+            version: manifest.version,
+            leaf: version.leaf().map(merkle::LeafIndex::get),
+            origin: manifest.origin.to_string(),
+            authority: format!(
+                "{} of {}",
+                manifest.authority.threshold,
+                manifest.authority.names.len()
+            ),
+            nodes: ids(&manifest.nodes),
+            spares: ids(&manifest.spares),
+            witnesses: manifest.witnesses.iter().map(|witness| witness.id.to_string()).collect(),
+            people: Role::ALL.iter().map(people).collect(),
+            receipt_quorum: manifest.receipt_quorum(),
+            final_quorum: manifest.final_quorum(),
+            opens: time(manifest.opens),
+            closes: time(manifest.closes),
+        }
+    }
+}
+
+/// A moment as people write it, with its zone.
+fn time(moment: UnixSeconds) -> String {
+    i64::try_from(moment.get())
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map_or_else(|| moment.to_string(), |time| time.to_string())
+}
+
+impl Shown {
+    fn words(&self) -> String {
+        let mut text = format!(
+            "election     {} ({})\nfingerprint  {}\nrules        {}\ngroups       {}\nunits        {}\n",
+            self.election,
+            self.kind,
+            self.fingerprint,
+            self.rules,
+            self.groups.join(", "),
+            self.units
+        );
+        for row in &self.versions {
+            let place = row.leaf.map_or_else(|| "not in force".to_owned(), |leaf| format!("leaf {leaf}"));
+            text.push_str(&format!(
+                "\nmanifest {}   {place}\n  log        {}\n  authority  {}\n  nodes      {}\n  \
+                 receipt    {} of {} nodes cosign\n  people     {}\n  opens      {}\n  closes     {}\n",
+                row.version,
+                row.origin,
+                row.authority,
+                row.nodes.join(", "),
+                row.receipt_quorum,
+                row.nodes.len(),
+                row.people.join(", "),
+                row.opens,
+                row.closes,
+            ));
+        }
+        for line in &self.unit_lines {
+            text.push_str(&format!("\n{line}"));
+        }
+        text
+    }
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    Origin::parse_election(text)
+        .map_err(|_| format!("`{text}` is not an origin: at most 64 of a-z 0-9 . / -"))
+}
+
+/// Reads `clients,peers,operations`.
+fn addresses(text: &str) -> Result<[SocketAddr; 3], String> {
+    let parse = |part: &str| part.parse::<SocketAddr>().map_err(|error| format!("`{part}`: {error}"));
+    let parts = text.split(',').map(parse).collect::<Result<Vec<_>, _>>()?;
+    parts.try_into().map_err(|_| "three addresses: clients, peers, operations".to_owned())
+}

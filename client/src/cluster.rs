@@ -1,0 +1,140 @@
+//! Starting an empty cluster, once, with the manifest whose fingerprint every node has pinned.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proto::v1;
+use receipt::{Bundle, Election};
+
+use crate::answer::{Refused, Trouble};
+use crate::bundle;
+use crate::clock::Clock;
+use crate::connection::{self, Connections, NodeAddress};
+
+/// How long one question about status may take.
+const STATUS: Duration = Duration::from_secs(3);
+/// How long the nodes may take to elect a leader and apply leaf 0.
+const START: Duration = Duration::from_secs(20);
+/// Between two looks at whether they have.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Why the cluster was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A node did not answer; all of them must be up, or the missing one would be left out.
+    #[error("node at {address} did not answer: {trouble}")]
+    NoAnswer {
+        /// Which.
+        address: NodeAddress,
+        /// How.
+        trouble: Trouble,
+    },
+    /// A node does not say who it is.
+    #[error("node at {0} does not say its ordinal and addresses")]
+    Nameless(NodeAddress),
+    /// The nodes that answered are not those of the manifest.
+    #[error("the manifest names {manifest} nodes, the addresses lead to {answered}")]
+    OtherNodes {
+        /// Node lines of the manifest.
+        manifest: usize,
+        /// Different nodes that answered.
+        answered: usize,
+    },
+    /// The node refused, for a reason it named.
+    #[error("refused: {}", .0.message)]
+    Refused(Refused),
+    /// The nodes did not all apply leaf 0 in time.
+    #[error("started, but not every node has the manifest yet")]
+    NotYet,
+}
+
+/// Asks every node who it is, gives the manifest to one of them, and waits until each has it as
+/// leaf 0. Nodes that are running already with this election are left as they are.
+pub async fn initialize(
+    connections: &Connections,
+    bundle: &Bundle,
+    election: &Election,
+    clock: &impl Clock,
+) -> Result<(), Error> {
+    let members = members(connections).await?;
+    let nodes = &election.first().manifest().nodes;
+    let all_named = nodes.iter().all(|node| members.contains_key(&node.ordinal));
+    if members.len() != nodes.len() || !all_named {
+        return Err(Error::OtherNodes { manifest: nodes.len(), answered: members.len() });
+    }
+    if !started(connections).await {
+        init(connections, bundle, members.into_values().collect()).await?;
+    }
+    let deadline = clock.monotonic().saturating_add(START);
+    while !started(connections).await {
+        if clock.monotonic() >= deadline {
+            return Err(Error::NotYet);
+        }
+        clock.sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// Every node as it describes itself, by ordinal.
+async fn members(connections: &Connections) -> Result<BTreeMap<u64, v1::Member>, Error> {
+    let mut members = BTreeMap::new();
+    for (address, status) in statuses(connections).await {
+        let status =
+            status.map_err(|trouble| Error::NoAnswer { address: address.clone(), trouble })?;
+        let own = status.members.iter().find(|member| member.ordinal == status.ordinal);
+        let own = own.ok_or_else(|| Error::Nameless(address.clone()))?;
+        members.insert(
+            status.ordinal,
+            v1::Member {
+                ordinal: own.ordinal,
+                name: own.name.clone(),
+                peer_address: own.peer_address.clone(),
+                api_address: own.api_address.clone(),
+            },
+        );
+    }
+    Ok(members)
+}
+
+async fn init(
+    connections: &Connections,
+    bundle: &Bundle,
+    members: Vec<v1::Member>,
+) -> Result<(), Error> {
+    let request = v1::InitRequest { bundle: Some(bundle::to_wire(bundle)), members };
+    let answer = connections
+        .one(0, START, |channel| {
+            let request = request.clone();
+            async move { connection::election_client(channel).init(request).await }
+        })
+        .await;
+    let first = || connections.address(0).cloned();
+    match answer {
+        Ok(response) => match response.result {
+            Some(v1::init_response::Result::Refused(refusal)) => {
+                Err(Error::Refused(connection::read_refusal(refusal)))
+            }
+            Some(v1::init_response::Result::Initialized(_)) | None => Ok(()),
+        },
+        // The answer may have been lost on its way; whether the nodes have started tells.
+        Err(Trouble::TimedOut) => Ok(()),
+        Err(trouble) => Err(first().map_or(Error::NotYet, |address| Error::NoAnswer { address, trouble })),
+    }
+}
+
+/// Whether every node has applied the manifest.
+async fn started(connections: &Connections) -> bool {
+    let statuses = statuses(connections).await;
+    statuses.iter().all(|(_, status)| status.as_ref().is_ok_and(|status| status.tree_size > 0))
+}
+
+/// Every node's status, asked at once.
+pub async fn statuses(
+    connections: &Connections,
+) -> Vec<(NodeAddress, Result<v1::NodeStatus, Trouble>)> {
+    connections
+        .all(STATUS, |channel| async move {
+            v1::status_client::StatusClient::new(channel).get_status(v1::GetStatusRequest {}).await
+        })
+        .await
+}
