@@ -1,6 +1,9 @@
 //! The state machine: one command in, its outcome and its changes out.
 
-use caucus::Refusal;
+use alloc::vec::Vec;
+
+use caucus::{Refusal, UnitId};
+use merkle::LeafHash;
 use receipt::Leaf;
 
 use crate::changes::Changes;
@@ -56,7 +59,7 @@ pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Chang
 fn act<T: Tables>(
     draft: &mut Draft<'_, T>,
     authentic: &Authentic,
-    files: &[alloc::vec::Vec<u8>],
+    files: &[Vec<u8>],
 ) -> Result<Outcome, Stop> {
     match &authentic.leaf {
         Leaf::Manifest(manifest) => manifest::put_in_force(draft, authentic, manifest, files),
@@ -84,7 +87,7 @@ fn act<T: Tables>(
 /// so first, as it always will be.
 fn not_offered<T: Tables>(
     draft: &Draft<'_, T>,
-    of: Option<(&caucus::UnitId, merkle::LeafHash)>,
+    of: Option<(&UnitId, LeafHash)>,
 ) -> Result<Outcome, Stop> {
     if let Some((unit, hash)) = of
         && rows::sheet(draft, unit)?.head().map(|head| head.hash) != Some(hash)
@@ -95,7 +98,7 @@ fn not_offered<T: Tables>(
 }
 
 /// The head that every answer about a unit carries.
-fn head_of<T: Tables>(tables: &T, unit: Option<&caucus::UnitId>) -> Result<Option<Head>, Fault> {
+fn head_of<T: Tables>(tables: &T, unit: Option<&UnitId>) -> Result<Option<Head>, Fault> {
     match unit {
         Some(unit) => Ok(rows::sheet(tables, unit)?.head()),
         None => Ok(None),

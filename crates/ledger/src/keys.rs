@@ -1,7 +1,7 @@
 //! Keys that come and go on the night: enrol, revoke, and the spare that suspends its chair's.
 
 use alloc::collections::BTreeSet;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use caucus::{Refusal, Slot, UnitId};
@@ -153,11 +153,7 @@ pub(crate) fn is_suspended<T: Tables>(
 }
 
 /// How the key of a unit's slot is named.
-pub(crate) fn slot_name<T: Tables>(
-    tables: &T,
-    unit: &UnitId,
-    slot: Slot,
-) -> Result<alloc::string::String, Fault> {
+pub(crate) fn slot_name<T: Tables>(tables: &T, unit: &UnitId, slot: Slot) -> Result<String, Fault> {
     let election = rows::election(tables)?.unwrap_or_default();
     Ok(alloc::format!("{election}/{unit}/{slot}"))
 }

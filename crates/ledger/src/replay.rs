@@ -71,8 +71,10 @@ fn replay_into<L: AsRef<[u8]>>(
     files: &BTreeMap<Hash, Vec<u8>>,
     state: &mut impl Absorb,
 ) -> Result<(), ReplayError> {
+    let mut given = 0_u64;
     for (index, leaf) in (0_u64..).zip(leaves) {
         let leaf = leaf.as_ref();
+        given = given.saturating_add(1);
         let refuse = |what: String| ReplayError::Leaf { index, what };
         // An act that derives a leaf has appended it already: the next leaf must be that one.
         if index < View::new(&*state).tree_size()?.get() {
@@ -124,6 +126,12 @@ fn replay_into<L: AsRef<[u8]>>(
             | Outcome::Superseded { .. }
             | Outcome::Applied { .. } => state.absorb(changes),
         }
+    }
+    if View::new(&*state).tree_size()?.get() > given {
+        return Err(ReplayError::Leaf {
+            index: given,
+            what: "the leaf that is derived here is missing".to_string(),
+        });
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! An authentic report is always recorded. Its arithmetic, its lateness and its rank refuse
 //! nothing: they decide where it stands.
 
+use alloc::vec::Vec;
+
 use caucus::{Refusal, Rules, Unit};
 use merkle::{Hash, LeafHash};
 use receipt::leaf::{Channel, Leaf, Submission};
@@ -252,7 +254,7 @@ impl Report<'_> {
         while let Some(hash) = named.take() {
             let Some(index) = rows::leaf_by_hash(draft, &hash)? else {
                 let key = rows::unit_hash_key(&self.unit.id, hash.as_hash());
-                draft.put(Table::Awaited, key, alloc::vec::Vec::new());
+                draft.put(Table::Awaited, key, Vec::new());
                 return Ok(());
             };
             let Some(mut rival) = rows::rival(draft, &self.unit.id, index)? else {

@@ -7,6 +7,8 @@ mod common;
 mod tests {
     use std::path::Path;
 
+    use caucus::Refusal;
+
     use super::common::script;
 
     /// Every script plays out as it says, with all invariants checked after every line.
@@ -25,5 +27,32 @@ mod tests {
         }
         assert!(wrong.is_empty(), "{wrong:?}");
         assert!(played >= 8, "only {played} scripts were found");
+    }
+
+    /// The codes that scripts and the tests of `refusals.rs` reach, against the whole list. One belongs
+    /// to an act that is not applied: merging a unit that has a head.
+    #[test]
+    fn every_refusal_but_one_is_reached() {
+        let tests = include_str!("refusals.rs");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nights");
+        let mut scripts = String::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            scripts.push_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        }
+        let unreached: Vec<_> = Refusal::ALL_CODES
+            .into_iter()
+            .filter(|code| {
+                !tests.contains(&format!("\"{code}\""))
+                    && !tests.contains(&format!("Refusal::{}", camel(code)))
+                    && !scripts.contains(&format!("refused {code}"))
+            })
+            .collect();
+        assert_eq!(unreached, ["has_head"]);
+    }
+
+    fn camel(code: &str) -> String {
+        code.split('_')
+            .map(|word| word[..1].to_uppercase() + &word[1..])
+            .collect()
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod cast;
 pub(crate) mod election;
 pub(crate) mod script;
 
