@@ -344,7 +344,7 @@ fn listed_keys<T: Tables>(draft: &Draft<'_, T>, manifest: &Manifest) -> Result<V
         .map(|PersonKey { role, key }| (key.clone(), Place::Role(*role)));
     let mut listed: Vec<Listed> = people.collect();
     for (unit, slot, vkey) in stored_roll(draft, manifest)?.keys() {
-        let key = VerifierKey::parse(vkey).map_err(|_| Fault::Corrupt {
+        let key = VerifierKey::parse_enrolled(vkey).map_err(|_| Fault::Corrupt {
             table: Table::File,
             what: "a key of the roll",
         })?;

@@ -2,14 +2,16 @@
 //! the public log, and a node with its own before it cosigns.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use merkle::Hash;
+use merkle::{Hash, LeafIndex};
 use note::{SignatureLine, VerifierKey};
 use receipt::{Leaf, Manifest};
 
 use crate::apply::apply;
+use crate::changes::Changes;
 use crate::command::{Command, UnixMillis};
 use crate::memory::Memory;
 use crate::outcome::Outcome;
@@ -57,11 +59,11 @@ pub(crate) fn replay_trusting<L: AsRef<[u8]>>(
 
 /// A state that changes can be written to.
 trait Absorb: Tables {
-    fn absorb(&mut self, changes: crate::Changes);
+    fn absorb(&mut self, changes: Changes);
 }
 
 impl Absorb for Memory {
-    fn absorb(&mut self, changes: crate::Changes) {
+    fn absorb(&mut self, changes: Changes) {
         Memory::absorb(self, changes);
     }
 }
@@ -71,69 +73,68 @@ fn replay_into<L: AsRef<[u8]>>(
     files: &BTreeMap<Hash, Vec<u8>>,
     state: &mut impl Absorb,
 ) -> Result<(), ReplayError> {
+    let refuse = |index, what| ReplayError::Leaf { index, what };
     let mut given = 0_u64;
-    for (index, leaf) in (0_u64..).zip(leaves) {
-        let leaf = leaf.as_ref();
+    for leaf in leaves {
+        let (index, leaf) = (given, leaf.as_ref());
         given = given.saturating_add(1);
-        let refuse = |what: String| ReplayError::Leaf { index, what };
         // An act that derives a leaf has appended it already: the next leaf must be that one.
         if index < View::new(&*state).tree_size()?.get() {
-            let derived = View::new(&*state).leaf(merkle::LeafIndex::new(index))?;
-            if derived.as_deref() != Some(leaf) {
-                return Err(refuse(
-                    "not what is derived from the leaves before it".to_string(),
-                ));
+            let derived = View::new(&*state).leaf(LeafIndex::new(index))?;
+            if derived.as_deref() == Some(leaf) {
+                continue;
             }
-            continue;
+            let what = "not what is derived from the leaves before it".to_string();
+            return Err(refuse(index, what));
         }
-        let (parsed, note) =
-            Leaf::parse_entry(leaf).map_err(|malformed| refuse(malformed.to_string()))?;
-        if note.is_none() {
-            return Err(refuse("nothing before it derives this leaf".to_string()));
-        }
-        let at = UnixMillis::default();
-        let command = match &parsed {
-            Leaf::Manifest(manifest) => Command::manifest(at, leaf, files_of(manifest, files)),
-            Leaf::Activate(_)
-            | Leaf::Submission(_)
-            | Leaf::Attest(_)
-            | Leaf::Review(_)
-            | Leaf::Void(_)
-            | Leaf::Dispute(_)
-            | Leaf::Answer(_)
-            | Leaf::Recanvass(_)
-            | Leaf::Recount(_)
-            | Leaf::Publish(_)
-            | Leaf::Hold(_)
-            | Leaf::Enrol(_)
-            | Leaf::Revoke(_)
-            | Leaf::Roster(_)
-            | Leaf::Close(_)
-            | Leaf::Totals(_) => Command::note(at, leaf),
-        };
+        let command = command_of(leaf, files).map_err(|what| refuse(index, what))?;
         let (outcome, changes) = apply(state, &command)?;
         match outcome {
-            Outcome::Refused { refusal, .. } => return Err(refuse(refusal.to_string())),
-            Outcome::AlreadyRecorded { leaf, .. } => {
-                return Err(refuse(alloc::format!(
-                    "its text is leaf {} already",
-                    leaf.index
-                )));
-            }
             Outcome::Recorded { .. }
             | Outcome::Corrected { .. }
             | Outcome::Rival { .. }
             | Outcome::Superseded { .. }
             | Outcome::Applied { .. } => state.absorb(changes),
+            Outcome::Refused { refusal, .. } => return Err(refuse(index, refusal.to_string())),
+            Outcome::AlreadyRecorded { leaf, .. } => {
+                let what = format!("its text is leaf {} already", leaf.index);
+                return Err(refuse(index, what));
+            }
         }
     }
     if View::new(&*state).tree_size()?.get() > given {
-        return Err(ReplayError::Leaf {
-            index: given,
-            what: "the leaf that is derived here is missing".to_string(),
-        });
+        let what = "the leaf that is derived here is missing".to_string();
+        return Err(refuse(given, what));
     }
     Ok(())
+}
+
+/// The command that recorded a leaf; its time is not in the log.
+fn command_of(leaf: &[u8], files: &BTreeMap<Hash, Vec<u8>>) -> Result<Command, String> {
+    let at = UnixMillis::default();
+    let (parsed, note) = Leaf::parse_entry(leaf).map_err(|malformed| malformed.to_string())?;
+    if note.is_none() {
+        return Err("nothing before it derives this leaf".to_string());
+    }
+    Ok(match &parsed {
+        Leaf::Manifest(manifest) => Command::manifest(at, leaf, files_of(manifest, files)),
+        Leaf::Activate(_)
+        | Leaf::Submission(_)
+        | Leaf::Attest(_)
+        | Leaf::Review(_)
+        | Leaf::Void(_)
+        | Leaf::Dispute(_)
+        | Leaf::Answer(_)
+        | Leaf::Recanvass(_)
+        | Leaf::Recount(_)
+        | Leaf::Publish(_)
+        | Leaf::Hold(_)
+        | Leaf::Enrol(_)
+        | Leaf::Revoke(_)
+        | Leaf::Roster(_)
+        | Leaf::Close(_)
+        | Leaf::Totals(_) => Command::note(at, leaf),
+    })
 }
 
 fn files_of(manifest: &Manifest, files: &BTreeMap<Hash, Vec<u8>>) -> Vec<Vec<u8>> {
@@ -154,7 +155,7 @@ fn files_of(manifest: &Manifest, files: &BTreeMap<Hash, Vec<u8>>) -> Vec<Vec<u8>
 struct Trusting(Memory);
 
 impl Absorb for Trusting {
-    fn absorb(&mut self, changes: crate::Changes) {
+    fn absorb(&mut self, changes: Changes) {
         self.0.absorb(changes);
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn check<T: Tables>(
         return Err(Refusal::RevokedKey.into());
     }
     for ((_, row), line) in keys.iter().zip(note.signatures()) {
-        let verifier = VerifierKey::parse(&row.vkey).map_err(|_| Fault::Corrupt {
+        let verifier = VerifierKey::parse_enrolled(&row.vkey).map_err(|_| Fault::Corrupt {
             table: Table::Key,
             what: "a key that does not parse",
         })?;

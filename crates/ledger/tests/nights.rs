@@ -52,7 +52,10 @@ mod tests {
 
     fn camel(code: &str) -> String {
         code.split('_')
-            .map(|word| word[..1].to_uppercase() + &word[1..])
+            .map(|word| {
+                let (first, rest) = word.split_at(1);
+                first.to_uppercase() + rest
+            })
             .collect()
     }
 }

@@ -180,8 +180,7 @@ mod tests {
         let note = election.sign(&leaf, &["operator1", "operator2", "operator3"]);
         let bytes = String::from_utf8(note.bytes().to_vec()).unwrap();
         let (rest, last) = bytes.trim_end().rsplit_once('\n').unwrap();
-        let line = SignatureLine::parse(last).unwrap();
-        let mut forged = line.clone();
+        let mut forged = SignatureLine::parse(last).unwrap();
         forged.body[10] ^= 1;
         let forged = format!("{rest}\n{forged}\n");
         assert_eq!(code(&mut night, forged.as_bytes()), "bad_signature");

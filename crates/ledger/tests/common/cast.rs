@@ -134,25 +134,29 @@ impl Cast {
                     bytes[place % length] ^= 1;
                     bytes
                 }
-                deed => self.note(number, deed),
+                Deed::Report { .. }
+                | Deed::Desk { .. }
+                | Deed::Attest { .. }
+                | Deed::Revoke { .. }
+                | Deed::Enrol { .. }
+                | Deed::Close => self.note(number, deed),
             };
             let command = Command::note(at, bytes);
-            match deed {
-                Deed::Report {
-                    arrives: Arrives::AtTheEnd,
-                    ..
-                } => at_the_end.push(command),
-                _ => self.commands.push(command),
+            let late = Arrives::AtTheEnd;
+            if matches!(deed, Deed::Report { arrives, .. } if *arrives == late) {
+                at_the_end.push(command);
+            } else {
+                self.commands.push(command);
             }
         }
         self.commands.append(&mut at_the_end);
         (self.election, self.commands)
     }
 
+    /// The note of a deed, signed by who does it.
     fn note(&mut self, number: usize, deed: &Deed) -> Vec<u8> {
         let id = format!("deed {number}");
-        let reason = Reason::parse("as it came").unwrap();
-        let (leaf, signers): (Leaf, Vec<String>) = match *deed {
+        let (leaf, signers) = match *deed {
             Deed::Report {
                 unit,
                 sheet,
@@ -170,86 +174,86 @@ impl Cast {
                 unit,
                 sheet,
                 operators,
-                voucher: number,
+                voucher,
             } => {
-                let mut submission = self.election.submission(&id, UNITS[unit], &counts(sheet));
-                submission.channel = Some(Channel::Phone);
-                submission.voucher = Some(voucher(number));
-                submission.figures.evidence = vec![photograph()];
                 let pairs = [["1", "2"], ["2", "3"], ["1", "3"]];
-                let signers = pairs[operators].map(|n| format!("operator{n}"));
-                (submission.into(), signers.to_vec())
+                let signers = pairs[operators].map(|number| format!("operator{number}"));
+                (self.desk(&id, unit, sheet, voucher), signers.to_vec())
             }
             Deed::Attest {
                 unit,
                 sheet,
                 operator,
-            } => {
-                let submission = self.election.submission(&id, UNITS[unit], &counts(sheet));
-                let attest = Attest {
-                    header: submission.header,
-                    unit: submission.unit,
-                    channel: Channel::Photo,
-                    figures: submission.figures.attested(),
-                };
-                (
-                    Leaf::Attest(Box::new(attest)),
-                    vec![format!("operator{operator}")],
-                )
-            }
-            Deed::Revoke { unit, doubt } => {
-                let key = self.election.key(&format!("{}/a", UNITS[unit]));
-                let revoke = Revoke {
-                    header: self.election.header(&id),
-                    key: KeyReference {
-                        name: key.verifier().name().clone(),
-                        id: key.verifier().id(),
-                    },
-                    earlier: if doubt {
-                        Earlier::Doubt
-                    } else {
-                        Earlier::Stand
-                    },
-                    reason,
-                };
-                (
-                    Leaf::Revoke(revoke),
-                    vec!["registrar1".into(), "registrar2".into()],
-                )
-            }
+            } => (
+                self.attest(&id, unit, sheet),
+                vec![format!("operator{operator}")],
+            ),
+            Deed::Revoke { unit, doubt } => (self.revoke(&id, unit, doubt), two("registrar")),
             Deed::Enrol { unit, generation } => {
-                let key = self
-                    .election
-                    .key(&format!("{}/a/{generation}", UNITS[unit]));
-                let enrol = Enrol {
-                    header: self.election.header(&id),
-                    place: Place::Slot {
-                        unit: UnitId::parse(UNITS[unit]).unwrap(),
-                        slot: caucus::Slot::A,
-                    },
-                    key: key.verifier().clone(),
-                    replaces: None,
-                    reason,
-                };
-                (
-                    Leaf::Enrol(enrol),
-                    vec!["registrar1".into(), "registrar2".into()],
-                )
+                (self.enrol(&id, unit, generation), two("registrar"))
             }
             Deed::Close => {
                 let close = Close {
                     header: self.election.header(&id),
-                    reason,
+                    reason: reason(),
                 };
-                (
-                    Leaf::Close(close),
-                    vec!["publisher1".into(), "publisher2".into()],
-                )
+                (Leaf::Close(close), two("publisher"))
             }
-            Deed::Again { .. } | Deed::Spoilt { .. } => panic!("made elsewhere"),
+            Deed::Again { .. } | Deed::Spoilt { .. } => panic!("no note of its own"),
         };
         let signers: Vec<&str> = signers.iter().map(String::as_str).collect();
         self.election.sign(&leaf, &signers).bytes().to_vec()
+    }
+
+    fn desk(&self, id: &str, unit: usize, sheet: u64, number: u8) -> Leaf {
+        let mut submission = self.election.submission(id, UNITS[unit], &counts(sheet));
+        submission.channel = Some(Channel::Phone);
+        submission.voucher = Some(voucher(number));
+        submission.figures.evidence = vec![photograph()];
+        submission.into()
+    }
+
+    fn attest(&self, id: &str, unit: usize, sheet: u64) -> Leaf {
+        let submission = self.election.submission(id, UNITS[unit], &counts(sheet));
+        Leaf::Attest(Box::new(Attest {
+            header: submission.header,
+            unit: submission.unit,
+            channel: Channel::Photo,
+            figures: submission.figures.attested(),
+        }))
+    }
+
+    fn revoke(&self, id: &str, unit: usize, doubt: bool) -> Leaf {
+        let key = self.election.key(&format!("{}/a", UNITS[unit]));
+        Leaf::Revoke(Revoke {
+            header: self.election.header(id),
+            key: KeyReference {
+                name: key.verifier().name().clone(),
+                id: key.verifier().id(),
+            },
+            earlier: if doubt {
+                Earlier::Doubt
+            } else {
+                Earlier::Stand
+            },
+            reason: reason(),
+        })
+    }
+
+    fn enrol(&self, id: &str, unit: usize, generation: u8) -> Leaf {
+        let key = self
+            .election
+            .key(&format!("{}/a/{generation}", UNITS[unit]));
+        Leaf::Enrol(Enrol {
+            header: self.election.header(id),
+            place: Place::Slot {
+                unit: UnitId::parse(UNITS[unit]).unwrap(),
+                slot: caucus::Slot::A,
+            },
+            key: key.verifier().clone(),
+            replaces: None,
+            reason: reason(),
+        })
     }
 
     fn report(&mut self, id: &str, unit: usize, sheet: u64, follows: Follows) -> Leaf {
@@ -278,4 +282,12 @@ impl Cast {
 
 fn counts(sheet: u64) -> [u64; 3] {
     [20 + sheet, 10, 30 - sheet]
+}
+
+fn reason() -> Reason {
+    Reason::parse("as it came").unwrap()
+}
+
+fn two(role: &str) -> Vec<String> {
+    vec![format!("{role}1"), format!("{role}2")]
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use caucus::{
-    ElectionId, FinalAlignment, FirstAlignment, Kind, People, Reported, Roster, Rules, Slot,
-    SubmissionId, UnitId, Worksheet,
+    Delegates, ElectionId, FinalAlignment, FirstAlignment, Kind, People, Reported, Roster, Rules,
+    Slot, SubmissionId, UnitId, Worksheet,
 };
 use ledger::{Command, UnixMillis};
 use merkle::{Hash, sha256};
@@ -65,7 +65,7 @@ impl Election {
             }
         }
         lines.sort();
-        let roll: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let roll: String = lines.join("\n") + "\n";
         let mut manifest = first_manifest(&id, name);
         let mut files = BTreeMap::new();
         let mut bind = |text: String| {
@@ -180,19 +180,24 @@ impl Election {
                     .map(|group| (group.clone(), people(group.as_str())))
                     .collect(),
             ),
-            reported: Reported::new(groups().map(|group| (group, Default::default())).collect()),
+            reported: Reported::new(
+                groups()
+                    .map(|group| (group, Delegates::default()))
+                    .collect(),
+            ),
             ties: Vec::new(),
         };
         let due = caucus::delegates_to_elect(&self.rules, unit, worksheet.attendees);
-        let mut award: BTreeMap<_, _> = groups().map(|group| (group, Default::default())).collect();
-        match caucus::award(&self.rules, unit, &worksheet) {
-            caucus::Award::Settled { by, .. } => award.extend(by),
-            _ => {
-                let largest = groups()
-                    .max_by_key(|group| count_of(group.as_str()))
-                    .unwrap();
-                award.insert(largest, due);
-            }
+        let mut award: BTreeMap<_, _> = groups()
+            .map(|group| (group, Delegates::default()))
+            .collect();
+        if let caucus::Award::Settled { by, .. } = caucus::award(&self.rules, unit, &worksheet) {
+            award.extend(by);
+        } else {
+            let largest = groups()
+                .max_by_key(|group| count_of(group.as_str()))
+                .unwrap();
+            award.insert(largest, due);
         }
         worksheet.reported = Reported::new(award);
         worksheet
@@ -278,9 +283,8 @@ fn authority_key(election: &str, name: &str) -> SignerKey {
     SignerKey::from_seed(KeyName::parse(&full).unwrap(), seed)
 }
 
-/// The manifest without its files.
-fn first_manifest(id: &ElectionId, name: &str) -> Manifest {
-    let origin = Origin::parse_election(&format!("tally.example/{name}")).unwrap();
+/// Two or three people for every role.
+fn people(election: &str) -> Vec<PersonKey> {
     let mut keys: Vec<PersonKey> = Vec::new();
     for (role, count) in [
         (Role::Admin, 2),
@@ -291,13 +295,20 @@ fn first_manifest(id: &ElectionId, name: &str) -> Manifest {
         (Role::Reviewer, 2),
     ] {
         for number in 1..=count {
-            let key = person_key(name, &format!("{role}{number}"));
+            let key = person_key(election, &format!("{role}{number}"));
             keys.push(PersonKey {
                 role,
                 key: key.verifier().clone(),
             });
         }
     }
+    keys
+}
+
+/// The manifest without its files.
+fn first_manifest(id: &ElectionId, name: &str) -> Manifest {
+    let origin = Origin::parse_election(&format!("tally.example/{name}")).unwrap();
+    let mut keys = people(name);
     let authority: Vec<_> = ["A1", "A2", "A3"]
         .iter()
         .map(|person| authority_key(name, person).verifier().clone())

@@ -275,14 +275,13 @@ impl Stage {
     }
 
     fn enrol(&self, key: &str, words: &Words<'_>) -> Leaf {
-        let place = match words.option("role") {
-            Some(role) => Place::Role(Role::parse(role).unwrap()),
-            None => {
-                let mut parts = key.split('/');
-                let unit = UnitId::parse(parts.next().unwrap()).unwrap();
-                let slot = caucus::Slot::parse(parts.next().unwrap()).unwrap();
-                Place::Slot { unit, slot }
-            }
+        let place = if let Some(role) = words.option("role") {
+            Place::Role(Role::parse(role).unwrap())
+        } else {
+            let mut parts = key.split('/');
+            let unit = UnitId::parse(parts.next().unwrap()).unwrap();
+            let slot = caucus::Slot::parse(parts.next().unwrap()).unwrap();
+            Place::Slot { unit, slot }
         };
         Leaf::Enrol(Enrol {
             header: self.header(key, words),
@@ -305,24 +304,6 @@ impl Stage {
     /// Every other act, and who signs it unless the line says otherwise.
     fn other(&self, subject: &str, act: &str, words: &Words<'_>) -> (Leaf, String) {
         let header = self.header(subject, words);
-        let unit = UnitId::parse(words.option("unit").unwrap_or("P-1")).unwrap();
-        let of = words
-            .option("of")
-            .map_or(LeafHash::from_bytes([1; 32]), |id| {
-                self.leaf_of(unit.as_str(), id)
-            });
-        let counted = |header| {
-            Box::new(CountAgain {
-                header,
-                figures: Figures {
-                    worksheet: self.election.sheet(&unit, &[10]),
-                    evidence: Vec::new(),
-                },
-                unit: unit.clone(),
-                adopt: Answered::No,
-                reason: reason(),
-            })
-        };
         let gate = |header| Gate {
             header,
             scope: Scope::All,
@@ -348,57 +329,94 @@ impl Stage {
                     two("admin"),
                 )
             }
-            "review" => {
-                let review = Review {
-                    header,
-                    unit,
-                    of,
-                    decision: Decision::Accept,
-                    findings: Vec::new(),
-                    reason: reason(),
-                };
-                (Leaf::Review(review), "reviewer1".to_string())
-            }
-            "void" => (
-                Leaf::Void(Void {
-                    header,
-                    unit,
-                    of,
-                    reason: reason(),
-                }),
-                two("registrar"),
+            "review" => (self.review(header, words), "reviewer1".to_string()),
+            "void" => (self.void(header, words), two("registrar")),
+            "dispute" => (self.dispute(header, words), "observer1".to_string()),
+            "answer" => (self.answer(header, words), "reviewer1".to_string()),
+            "recanvass" => (
+                Leaf::Recanvass(self.count_again(header, words)),
+                two("reviewer"),
             ),
-            "dispute" => {
-                let cell = ClaimedCell {
-                    column: Column::Attendees,
-                    group: None,
-                    claimed: 7,
-                };
-                let cells = vec![cell];
-                let dispute = Dispute {
-                    header,
-                    unit,
-                    of,
-                    cells,
-                    reason: reason(),
-                };
-                (Leaf::Dispute(dispute), "observer1".to_string())
-            }
-            "answer" => {
-                let answer = Answer {
-                    header,
-                    to: of,
-                    upheld: Answered::No,
-                    reason: reason(),
-                };
-                (Leaf::Answer(answer), "reviewer1".to_string())
-            }
-            "recanvass" => (Leaf::Recanvass(counted(header)), two("reviewer")),
-            "recount" => (Leaf::Recount(counted(header)), two("reviewer")),
+            "recount" => (
+                Leaf::Recount(self.count_again(header, words)),
+                two("reviewer"),
+            ),
             "publish" => (Leaf::Publish(gate(header)), two("publisher")),
             "hold" => (Leaf::Hold(gate(header)), two("publisher")),
             act => panic!("no act is called `{act}`"),
         }
+    }
+
+    /// The unit and the report that an act speaks of; a report that nobody made, if none is given.
+    fn target(&self, words: &Words<'_>) -> (UnitId, LeafHash) {
+        let unit = UnitId::parse(words.option("unit").unwrap_or("P-1")).unwrap();
+        let of = words.option("of").map(|id| self.leaf_of(unit.as_str(), id));
+        (unit, of.unwrap_or(LeafHash::from_bytes([1; 32])))
+    }
+
+    fn void(&self, header: Header, words: &Words<'_>) -> Leaf {
+        let (unit, of) = self.target(words);
+        Leaf::Void(Void {
+            header,
+            unit,
+            of,
+            reason: reason(),
+        })
+    }
+
+    fn answer(&self, header: Header, words: &Words<'_>) -> Leaf {
+        let (_, to) = self.target(words);
+        Leaf::Answer(Answer {
+            header,
+            to,
+            upheld: Answered::No,
+            reason: reason(),
+        })
+    }
+
+    fn review(&self, header: Header, words: &Words<'_>) -> Leaf {
+        let (unit, of) = self.target(words);
+        let decision = Decision::Accept;
+        Leaf::Review(Review {
+            header,
+            unit,
+            of,
+            decision,
+            findings: Vec::new(),
+            reason: reason(),
+        })
+    }
+
+    fn dispute(&self, header: Header, words: &Words<'_>) -> Leaf {
+        let (unit, of) = self.target(words);
+        let cells = vec![ClaimedCell {
+            column: Column::Attendees,
+            group: None,
+            claimed: 7,
+        }];
+        Leaf::Dispute(Dispute {
+            header,
+            unit,
+            of,
+            cells,
+            reason: reason(),
+        })
+    }
+
+    fn count_again(&self, header: Header, words: &Words<'_>) -> Box<CountAgain> {
+        let (unit, _) = self.target(words);
+        let worksheet = self.election.sheet(&unit, &[10]);
+        let figures = Figures {
+            worksheet,
+            evidence: Vec::new(),
+        };
+        Box::new(CountAgain {
+            header,
+            unit,
+            figures,
+            adopt: Answered::No,
+            reason: reason(),
+        })
     }
 
     fn unit_is(&self, unit: &str) -> String {
