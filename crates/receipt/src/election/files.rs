@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use caucus::{Roll, Roster, Rules};
 use merkle::{Hash, sha256};
@@ -15,7 +16,7 @@ use crate::policy::Policy;
 
 /// Files by hash, and what was parsed of them: versions mostly share theirs.
 pub(super) struct Files<'b> {
-    bytes: &'b BTreeMap<Hash, alloc::vec::Vec<u8>>,
+    bytes: &'b BTreeMap<Hash, Vec<u8>>,
     rolls: BTreeMap<Hash, Arc<Roll>>,
     rosters: BTreeMap<Hash, Arc<Roster>>,
     rules: BTreeMap<Hash, Arc<Rules>>,

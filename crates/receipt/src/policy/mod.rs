@@ -148,7 +148,8 @@ impl Policy {
 
     /// Whether these witnesses, by the policy's names, are a quorum.
     pub fn quorum_met(&self, signed_by: &BTreeSet<&str>) -> bool {
-        let mut met = signed_by.clone();
+        let witnesses = self.witnesses.iter().map(|witness| witness.name.as_str());
+        let mut met: BTreeSet<&str> = witnesses.filter(|name| signed_by.contains(name)).collect();
         // Members stand above their group, so one pass in the file's order settles them all.
         for group in &self.groups {
             let present = group

@@ -25,7 +25,7 @@ impl Policy {
             return Err(Malformed::new(1, format!("more than {MAX_BYTES} bytes")));
         }
         let mut reader = Reader::default();
-        for line in text.lines_of_file() {
+        for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
             reader.line = reader.line.saturating_add(1);
             let control = |byte: u8| byte < 0x20 && byte != b'\t' || byte == 0x7f;
             if line.bytes().any(control) {
@@ -49,17 +49,6 @@ impl Policy {
             }),
             None => Err(reader.fault("there is no `quorum` line")),
         }
-    }
-}
-
-/// The lines of a file whose last one ends too.
-trait LinesOfFile {
-    fn lines_of_file(&self) -> core::str::Split<'_, char>;
-}
-
-impl LinesOfFile for str {
-    fn lines_of_file(&self) -> core::str::Split<'_, char> {
-        self.strip_suffix('\n').unwrap_or(self).split('\n')
     }
 }
 

@@ -5,7 +5,7 @@
 //! so and does not guess.
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use caucus::{Slot, UnitId};
@@ -176,7 +176,7 @@ fn known(version: &Version, line: &SignatureLine) -> Option<(Place, VerifierKey)
     Some((Place::Slot { unit, slot }, key))
 }
 
-fn describe(place: &Place) -> alloc::string::String {
+fn describe(place: &Place) -> String {
     match place {
         Place::Slot {
             unit,

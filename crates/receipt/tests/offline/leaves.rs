@@ -1,0 +1,547 @@
+//! One content has one text, for every type of leaf.
+
+use std::sync::LazyLock;
+
+use caucus::{
+    Chance, CountyId, Delegates, FinalAlignment, FirstAlignment, GroupId, People, Slot, Tie,
+    TieKind, Unit, Worksheet,
+};
+use merkle::{Hash, LeafHash, LeafIndex, sha256};
+use note::SignedNote;
+use proptest::prelude::*;
+use receipt::leaf::{
+    Activate, Amendment, Answer, Answered, Attest, AttestedFigures, Channel, ClaimedCell, Close,
+    Column, CountAgain, Decision, DerivedTotals, Dispute, Earlier, Enrol, Evidence, Figures,
+    FindingName, Gate, KeyReference, Leaf, LeafKind, MediaType, Place, Reason, Review, Revoke,
+    Role, RosterChange, Scope, SdeText, Submission, TotalsRow, Void,
+};
+use receipt::{Header, VoucherCode};
+
+use crate::fixture::{
+    ELECTION, chair, genesis, groups, header, manifest, next, person, sheet, sign, submission, unit,
+};
+
+fn own() -> Header {
+    header(Some(genesis()))
+}
+
+fn some_leaf() -> LeafHash {
+    merkle::leaf_hash(b"some leaf")
+}
+
+fn reason() -> Reason {
+    Reason::parse("the clerk read the wrong line").unwrap()
+}
+
+fn figures() -> Figures {
+    let mut worksheet = sheet();
+    let [winner, _] = groups();
+    worksheet.ties = vec![Tie::new(TieKind::Award, groups().into(), winner, Chance::Coin).unwrap()];
+    let evidence = Evidence {
+        hash: sha256(b"photo"),
+        media_type: MediaType::parse("image/jpeg").unwrap(),
+        bytes: 1_048_576,
+    };
+    Figures {
+        worksheet,
+        evidence: vec![evidence],
+    }
+}
+
+fn count_again() -> CountAgain {
+    CountAgain {
+        header: own(),
+        unit: unit("P-1"),
+        figures: figures(),
+        adopt: Answered::Yes,
+        reason: reason(),
+    }
+}
+
+fn gate(scope: Scope) -> Gate {
+    Gate {
+        header: own(),
+        scope,
+        reason: reason(),
+    }
+}
+
+fn roster_change(amendment: Amendment) -> Leaf {
+    Leaf::Roster(RosterChange {
+        header: own(),
+        amendment,
+        reason: reason(),
+    })
+}
+
+fn key_reference() -> KeyReference {
+    let key = chair("P-1", "a");
+    KeyReference {
+        name: key.verifier().name().clone(),
+        id: key.verifier().id(),
+    }
+}
+
+/// At least one leaf of every type, and of every form that a type has.
+static EVERY_LEAF: LazyLock<Vec<Leaf>> = LazyLock::new(|| {
+    let mut leaves = reports();
+    leaves.extend(opinions());
+    leaves.extend(administration());
+    leaves.extend(keys());
+    leaves.extend(roster_changes());
+    leaves.push(totals());
+    leaves
+});
+
+pub(crate) fn every_leaf() -> &'static [Leaf] {
+    &EVERY_LEAF
+}
+
+fn reports() -> Vec<Leaf> {
+    let correction = Submission {
+        seq: 2,
+        supersedes: Some(some_leaf()),
+        figures: figures(),
+        ..submission("P-1")
+    };
+    let by_telephone = Submission {
+        channel: Some(Channel::Phone),
+        voucher: Some(VoucherCode::from_bytes([9; 10])),
+        ..submission("P-2")
+    };
+    let by_photo = Submission {
+        channel: Some(Channel::Photo),
+        ..submission("P-2")
+    };
+    let mut unread = figures().attested();
+    unread.attendees = None;
+    for cell in unread.last.values_mut().take(1) {
+        *cell = None;
+    }
+    let attest = |channel, figures: AttestedFigures| {
+        Leaf::Attest(Box::new(Attest {
+            header: own(),
+            unit: unit("P-1"),
+            channel,
+            figures,
+        }))
+    };
+    vec![
+        submission("P-1").into(),
+        correction.into(),
+        by_telephone.into(),
+        by_photo.into(),
+        attest(Channel::Room, figures().attested()),
+        attest(Channel::Paper, unread),
+        Leaf::Recanvass(Box::new(count_again())),
+        Leaf::Recount(Box::new(CountAgain {
+            adopt: Answered::No,
+            ..count_again()
+        })),
+    ]
+}
+
+fn opinions() -> Vec<Leaf> {
+    let review = |decision, findings: &[&str]| {
+        let findings = findings
+            .iter()
+            .map(|name| FindingName::parse(name).unwrap())
+            .collect();
+        Leaf::Review(Review {
+            header: own(),
+            unit: unit("P-1"),
+            of: some_leaf(),
+            decision,
+            findings,
+            reason: reason(),
+        })
+    };
+    let cells = vec![
+        ClaimedCell {
+            column: Column::Attendees,
+            group: None,
+            claimed: 51,
+        },
+        ClaimedCell {
+            column: Column::First,
+            group: Some(groups()[0].clone()),
+            claimed: 0,
+        },
+    ];
+    let of = some_leaf();
+    vec![
+        review(Decision::Accept, &["E_final_gt_first", "W_rounding"]),
+        review(Decision::Ask, &[]),
+        review(Decision::Hold, &["E_final_gt_first"]),
+        review(Decision::Take(merkle::leaf_hash(b"rival")), &[]),
+        Leaf::Void(Void {
+            header: own(),
+            unit: unit("P-1"),
+            of,
+            reason: reason(),
+        }),
+        Leaf::Dispute(Dispute {
+            header: own(),
+            unit: unit("P-1"),
+            of,
+            cells,
+            reason: reason(),
+        }),
+        Leaf::Answer(Answer {
+            header: own(),
+            to: of,
+            upheld: Answered::Yes,
+            reason: reason(),
+        }),
+    ]
+}
+
+fn administration() -> Vec<Leaf> {
+    let mut successor = next(&manifest());
+    successor.effect = receipt::Effect::OnceActivated;
+    let mut recovered = next(&manifest());
+    recovered.recovered = Some(receipt::Recovered {
+        origin: note::Origin::parse_election("tally.example/before").unwrap(),
+        size: merkle::TreeSize::new(9),
+        root: sha256(b"root"),
+    });
+    recovered.lost = vec![sha256(b"lost")];
+    vec![
+        manifest().into(),
+        next(&manifest()).into(),
+        successor.into(),
+        recovered.into(),
+        Leaf::Activate(Activate {
+            header: own(),
+            manifest: sha256(b"m"),
+            reason: reason(),
+        }),
+        Leaf::Publish(gate(Scope::All)),
+        Leaf::Publish(gate(Scope::County(CountyId::parse("19").unwrap()))),
+        Leaf::Hold(gate(Scope::Unit(unit("P-2")))),
+        Leaf::Close(Close {
+            header: own(),
+            reason: reason(),
+        }),
+    ]
+}
+
+fn keys() -> Vec<Leaf> {
+    let enrol = |place, key: &note::SignerKey, replaces| {
+        let key = key.verifier().clone();
+        Leaf::Enrol(Enrol {
+            header: own(),
+            place,
+            key,
+            replaces,
+            reason: reason(),
+        })
+    };
+    let slot = Place::Slot {
+        unit: unit("P-1"),
+        slot: Slot::A,
+    };
+    let earlier = Earlier::Doubt;
+    vec![
+        enrol(slot, &chair("P-1", "a"), Some(key_reference())),
+        enrol(
+            Place::Role(Role::Operator),
+            &person(Role::Operator, 9),
+            None,
+        ),
+        Leaf::Revoke(Revoke {
+            header: own(),
+            key: key_reference(),
+            earlier,
+            reason: reason(),
+        }),
+    ]
+}
+
+fn roster_changes() -> Vec<Leaf> {
+    let delegates = Delegates::new(12).unwrap();
+    let [group, _] = groups();
+    [
+        Amendment::Add(Unit::parse_line("unit P-3 precinct 19 2 Third hall").unwrap()),
+        Amendment::Close(unit("P-2")),
+        Amendment::Merge {
+            from: unit("P-1"),
+            into: unit("P-2"),
+            delegates,
+        },
+        Amendment::Withdraw(group),
+    ]
+    .map(roster_change)
+    .into()
+}
+
+fn totals() -> Leaf {
+    let [group, _] = groups();
+    Leaf::Totals(DerivedTotals {
+        election: own().election,
+        genesis: genesis(),
+        of: LeafIndex::new(12),
+        rows: vec![TotalsRow {
+            group,
+            first: People::new(30).unwrap(),
+            last: People::new(31).unwrap(),
+            delegates: Delegates::new(3).unwrap(),
+            sde: SdeText::parse("1/3").unwrap(),
+        }],
+        results: sha256(b"results"),
+    })
+}
+
+#[test]
+fn every_type_reads_back_what_it_writes() {
+    for leaf in every_leaf() {
+        let text = leaf.text();
+        assert_eq!(Leaf::parse_text(&text).as_ref(), Ok(leaf), "{text}");
+    }
+}
+
+#[test]
+fn every_row_of_the_table_is_there() {
+    let leaves = every_leaf();
+    for kind in LeafKind::ALL {
+        assert!(leaves.iter().any(|leaf| leaf.kind() == *kind), "{kind}");
+    }
+}
+
+#[test]
+fn a_leaf_knows_its_election() {
+    for leaf in every_leaf() {
+        assert!(leaf.is_of(&own().election, &genesis()), "{}", leaf.kind());
+        assert!(
+            !leaf.is_of(&own().election, &sha256(b"another")),
+            "{}",
+            leaf.kind()
+        );
+    }
+}
+
+#[test]
+fn totals_are_an_entry_without_a_signature_and_all_else_with_one() {
+    let signer = [chair("P-1", "a")];
+    for leaf in every_leaf() {
+        let text = leaf.text();
+        let note = sign(&text, &signer);
+        if leaf.kind() == LeafKind::Totals {
+            assert_eq!(Leaf::parse_entry(text.as_bytes()), Ok((leaf.clone(), None)));
+            assert!(Leaf::parse(&note).is_err());
+            assert!(Leaf::parse_entry(note.bytes()).is_err());
+        } else {
+            assert_eq!(
+                Leaf::parse_entry(note.bytes()),
+                Ok((leaf.clone(), Some(note)))
+            );
+            assert!(Leaf::parse_entry(text.as_bytes()).is_err());
+        }
+    }
+}
+
+/// The bytes of one report, written out, so that a change of format cannot go unnoticed.
+#[test]
+fn the_text_of_a_report() {
+    let mut report = submission("P-1");
+    report.header.genesis = Some(sha256(b"genesis"));
+    let [_, loser] = groups();
+    report.figures.worksheet.ties =
+        vec![Tie::new(TieKind::Reduce, groups().into(), loser, Chance::Straws).unwrap()];
+    let expected = format!(
+        "precinct-tally/submission/v1\n\
+         election {ELECTION}\n\
+         genesis {}\n\
+         id 07070707070707070707070707070707\n\
+         time 1706576460\n\
+         unit P-1\n\
+         seq 1\n\
+         supersedes -\n\
+         attendees 50\n\
+         votes 1 Biden 30\n\
+         votes 1 Warren 20\n\
+         votes 2 Biden 30\n\
+         votes 2 Warren 20\n\
+         delegates Biden 3\n\
+         delegates Warren 2\n\
+         tie reduce Biden,Warren Warren straws\n",
+        note::b64::encode_hash(&sha256(b"genesis"))
+    );
+    assert_eq!(Leaf::from(report).text(), expected);
+}
+
+#[test]
+fn the_largest_sheet_of_forty_groups_fits_a_note() {
+    let groups: Vec<GroupId> = (0..40)
+        .map(|n| GroupId::parse(&format!("group-with-a-long-name-{n:02}")).unwrap())
+        .collect();
+    let people = People::new(9_999_999).unwrap();
+    let mut report = submission("P-1");
+    report.figures.worksheet.first = groups.iter().map(|g| (g.clone(), people)).collect();
+    report.figures.worksheet.last = groups.iter().map(|g| (g.clone(), people)).collect();
+    report.figures.worksheet.reported = groups
+        .iter()
+        .map(|g| (g.clone(), Delegates::new(9_999).unwrap()))
+        .collect();
+    let note = sign(&Leaf::from(report.clone()).text(), &[chair("P-1", "a")]);
+    assert!(note.bytes().len() <= LeafKind::limits(note.bytes()).bytes);
+    assert_eq!(Leaf::parse(&note), Ok(report.into()));
+}
+
+#[test]
+fn a_note_above_its_limit_is_refused_and_a_manifest_may_be_longer() {
+    let mut report = submission("P-1");
+    let long: FirstAlignment = (0..400)
+        .map(|n| {
+            (
+                GroupId::parse(&format!("group-{n:03}")).unwrap(),
+                People::ZERO,
+            )
+        })
+        .collect();
+    report.figures.worksheet.first = long;
+    let note = sign(&Leaf::from(report).text(), &[chair("P-1", "a")]);
+    assert!(note.bytes().len() > 8_192);
+    assert_eq!(Leaf::parse(&note).unwrap_err().line, 1);
+    assert!(Leaf::parse_entry(note.bytes()).is_err());
+
+    let mut large = manifest();
+    for number in 10..100 {
+        let key = person(Role::Observer, number).verifier().clone();
+        large.keys.push(receipt::PersonKey {
+            role: Role::Observer,
+            key,
+        });
+    }
+    large
+        .keys
+        .sort_by_key(|person| format!("{} {}", person.role, person.key));
+    let note = crate::fixture::endorse(&large);
+    assert!(note.bytes().len() > 8_192);
+    assert_eq!(Leaf::parse(&note), Ok(large.into()));
+}
+
+fn group() -> impl Strategy<Value = GroupId> {
+    "[A-Za-z0-9._-]{1,32}".prop_map(|text| GroupId::parse(&text).unwrap())
+}
+
+fn people() -> impl Strategy<Value = People> {
+    (0_u64..1 << 53).prop_map(|n| People::new(n).unwrap())
+}
+
+fn tie() -> impl Strategy<Value = Tie> {
+    let kinds = prop::sample::select(TieKind::ALL.to_vec());
+    let chances = prop::sample::select(Chance::ALL.to_vec());
+    let groups = prop::collection::btree_set(group(), 2..5);
+    (kinds, groups, any::<prop::sample::Index>(), chances).prop_map(|(kind, groups, one, by)| {
+        let groups: Vec<GroupId> = groups.into_iter().collect();
+        let settled_for = one.get(&groups).clone();
+        Tie::new(kind, groups, settled_for, by).unwrap()
+    })
+}
+
+fn evidence() -> impl Strategy<Value = Vec<Evidence>> {
+    let one = (
+        any::<[u8; 32]>(),
+        "[a-z0-9.+-]{1,20}/[a-z0-9.+-]{1,20}",
+        0_u64..1 << 53,
+    );
+    prop::collection::vec(one, 0..=16).prop_map(|all| {
+        let mut evidence: Vec<Evidence> = all
+            .into_iter()
+            .map(|(hash, media_type, bytes)| Evidence {
+                hash: Hash::from_bytes(hash),
+                media_type: MediaType::parse(&media_type).unwrap(),
+                bytes,
+            })
+            .collect();
+        evidence.sort_by_key(|evidence| note::b64::encode_hash(&evidence.hash));
+        evidence
+    })
+}
+
+prop_compose! {
+    fn arbitrary_figures()(
+        attendees in people(),
+        first in prop::collection::btree_map(group(), people(), 0..14),
+        last in prop::collection::btree_map(group(), people(), 0..14),
+        reported in prop::collection::btree_map(group(), people(), 0..14),
+        ties in prop::collection::vec(tie(), 0..=16),
+        evidence in evidence(),
+    ) -> Figures {
+        let delegates = |n: People| Delegates::new(n.get()).unwrap();
+        Figures {
+            worksheet: Worksheet {
+                attendees,
+                first: FirstAlignment::new(first),
+                last: FinalAlignment::new(last),
+                reported: reported.into_iter().map(|(group, n)| (group, delegates(n))).collect(),
+                ties,
+            },
+            evidence,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_figures_read_back(figures in arbitrary_figures(), unreadable: u16) {
+        let report = Submission { figures: figures.clone(), ..submission("P-1") };
+        let leaf = Leaf::from(report);
+        prop_assert_eq!(Leaf::parse_text(&leaf.text()), Ok(leaf));
+
+        let mut attested = figures.attested();
+        for (bit, cell) in attested.first.values_mut().enumerate() {
+            if unreadable >> (bit % 16) & 1 == 1 {
+                *cell = None;
+            }
+        }
+        let attest =
+            Attest { header: own(), unit: unit("P-1"), channel: Channel::Photo, figures: attested };
+        let leaf = Leaf::Attest(Box::new(attest));
+        prop_assert_eq!(Leaf::parse_text(&leaf.text()), Ok(leaf));
+    }
+
+    #[test]
+    fn reading_a_leaf_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _ = Leaf::parse_entry(&bytes);
+        let _ = Leaf::parse_text(&String::from_utf8_lossy(&bytes));
+    }
+
+    /// A text with a few bytes changed is refused, or it is another content with its own text.
+    #[test]
+    fn a_changed_text_never_reads_as_the_same_leaf(
+        which: prop::sample::Index,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0x0a_u8..0x7f), 1..3),
+    ) {
+        let leaves = every_leaf();
+        let leaf = which.get(leaves);
+        let mut bytes = leaf.text().into_bytes();
+        for (place, byte) in changes {
+            *place.get_mut(&mut bytes) = byte;
+        }
+        let changed = String::from_utf8(bytes).unwrap();
+        prop_assume!(changed != leaf.text());
+        if let Ok(other) = Leaf::parse_text(&changed) {
+            prop_assert_ne!(&other, leaf);
+            prop_assert_eq!(other.text(), changed);
+        }
+    }
+}
+
+/// Every single bit of a signed report matters: the note is refused, or its signature fails.
+#[test]
+fn no_flipped_bit_of_a_signed_report_passes() {
+    let key = chair("P-1", "a");
+    let entry = crate::fixture::report().bytes().to_vec();
+    for position in 0..entry.len() * 8 {
+        let mut flipped = entry.clone();
+        flipped[position / 8] ^= 1 << (position % 8);
+        let Ok(note) = SignedNote::parse(&flipped) else {
+            continue;
+        };
+        let authentic = note.signatures().len() == 1
+            && key.verifier().verifies(note.text(), &note.signatures()[0]);
+        assert!(!authentic, "bit {position} of the report does not matter");
+    }
+}
