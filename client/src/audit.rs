@@ -19,14 +19,21 @@ pub async fn fetch_log(connections: &Connections, node: usize) -> Result<Vec<Vec
     let mut entries: Vec<Vec<u8>> = Vec::new();
     loop {
         let from = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-        let request = v1::GetEntriesRequest { from, limit: ENTRIES };
+        let request = v1::GetEntriesRequest {
+            from,
+            limit: ENTRIES,
+        };
         let page = connections
             .one(node, PAGE, |channel| async move {
-                v1::transparency_client::TransparencyClient::new(channel).get_entries(request).await
+                v1::transparency_client::TransparencyClient::new(channel)
+                    .get_entries(request)
+                    .await
             })
             .await?;
         if page.from != from {
-            return Err(Trouble::Misbehaved("entries from another place than asked".to_owned()));
+            return Err(Trouble::Misbehaved(
+                "entries from another place than asked".to_owned(),
+            ));
         }
         let before = entries.len();
         entries.extend(page.entries.iter().map(|entry| entry.to_vec()));
@@ -35,7 +42,9 @@ pub async fn fetch_log(connections: &Connections, node: usize) -> Result<Vec<Vec
             return Ok(entries);
         }
         if entries.len() == before {
-            return Err(Trouble::Misbehaved("it stops before the end of its log".to_owned()));
+            return Err(Trouble::Misbehaved(
+                "it stops before the end of its log".to_owned(),
+            ));
         }
     }
 }
@@ -53,11 +62,18 @@ pub async fn fetch_checkpoint(
         })
         .await?;
     let root = Hash::from_slice(&answer.root);
-    Ok((answer.checkpoint.to_vec(), TreeSize::new(answer.tree_size), root))
+    Ok((
+        answer.checkpoint.to_vec(),
+        TreeSize::new(answer.tree_size),
+        root,
+    ))
 }
 
 /// Applies the leaves from the first to the last by the ledger's own rules and gives the state
 /// they lead to: heads, totals, tree. Every signature is checked again on the way.
-pub fn recompute(bundle: &Bundle, entries: &[Vec<u8>]) -> Result<ledger::Memory, ledger::ReplayError> {
+pub fn recompute(
+    bundle: &Bundle,
+    entries: &[Vec<u8>],
+) -> Result<ledger::Memory, ledger::ReplayError> {
     ledger::replay(entries.iter().map(Vec::as_slice), &bundle.files)
 }

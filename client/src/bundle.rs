@@ -54,7 +54,10 @@ pub fn write_folder(bundle: &Bundle, folder: &Path) -> io::Result<()> {
         }
     }
     for (hash, bytes) in &bundle.files {
-        let name = names.get(hash).cloned().unwrap_or_else(|| format!("{}.txt", hash.to_hex()));
+        let name = names
+            .get(hash)
+            .cloned()
+            .unwrap_or_else(|| format!("{}.txt", hash.to_hex()));
         std::fs::write(folder.join(name), bytes)?;
     }
     Ok(())
@@ -94,7 +97,11 @@ pub fn to_wire(bundle: &Bundle) -> v1::Bundle {
     };
     v1::Bundle {
         manifests: bundle.manifests.iter().map(version).collect(),
-        files: bundle.files.values().map(|file| file.clone().into()).collect(),
+        files: bundle
+            .files
+            .values()
+            .map(|file| file.clone().into())
+            .collect(),
     }
 }
 
@@ -108,8 +115,16 @@ pub fn from_wire(wire: v1::Bundle) -> Option<Bundle> {
         })
     };
     Some(Bundle {
-        manifests: wire.manifests.into_iter().map(version).collect::<Option<_>>()?,
-        files: wire.files.into_iter().map(|file| (sha256(&file), file.to_vec())).collect(),
+        manifests: wire
+            .manifests
+            .into_iter()
+            .map(version)
+            .collect::<Option<_>>()?,
+        files: wire
+            .files
+            .into_iter()
+            .map(|file| (sha256(&file), file.to_vec()))
+            .collect(),
     })
 }
 
@@ -134,7 +149,9 @@ pub async fn fetch(
 ) -> Result<(Bundle, Election), FetchError> {
     let wire = connections
         .any(|channel| async move {
-            connection::election_client(channel).get_bundle(v1::GetBundleRequest {}).await
+            connection::election_client(channel)
+                .get_bundle(v1::GetBundleRequest {})
+                .await
         })
         .await?;
     let bundle = from_wire(wire).ok_or(FetchError::Malformed)?;

@@ -80,8 +80,14 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?.pem();
-        let pair = Pair { certificate, key: key.serialize_pem() };
-        Ok(Authority { issuer: Issuer::new(params, key), pair })
+        let pair = Pair {
+            certificate,
+            key: key.serialize_pem(),
+        };
+        Ok(Authority {
+            issuer: Issuer::new(params, key),
+            pair,
+        })
     }
 
     /// Takes up an authority made before.
@@ -105,9 +111,12 @@ impl Authority {
     ) -> Result<Pair, Error> {
         let mut params = params(&format!("{} api", node.id), now);
         let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        params.subject_alt_names =
-            CertificateParams::new(own.into_iter().chain(hosts.iter().cloned()).collect::<Vec<_>>())?
-                .subject_alt_names;
+        params.subject_alt_names = CertificateParams::new(
+            own.into_iter()
+                .chain(hosts.iter().cloned())
+                .collect::<Vec<_>>(),
+        )?
+        .subject_alt_names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.issue(params)
     }
@@ -119,8 +128,10 @@ impl Authority {
             SanType::DnsName(peer_host(node.id).try_into()?),
             SanType::URI(peer_uri(node).try_into()?),
         ];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         self.issue(params)
     }
 
@@ -129,7 +140,10 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
-        Ok(Pair { certificate, key: key.serialize_pem() })
+        Ok(Pair {
+            certificate,
+            key: key.serialize_pem(),
+        })
     }
 }
 
@@ -146,7 +160,9 @@ pub fn peer_uri(node: &NodeName<'_>) -> String {
 fn params(common_name: &str, now: UnixSeconds) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     // From yesterday, for machines whose clock is a little behind.
     let (year, month, day) = date(now, -1);
     params.not_before = rcgen::date_time_ymd(year, month, day);
@@ -196,10 +212,18 @@ pub fn describe(pem: &str) -> Result<Description, Error> {
         .subject_alternative_name()
         .ok()
         .flatten()
-        .map(|extension| extension.value.general_names.iter().map(general_name).collect())
+        .map(|extension| {
+            extension
+                .value
+                .general_names
+                .iter()
+                .map(general_name)
+                .collect()
+        })
         .unwrap_or_default();
     let time = |seconds: i64| {
-        jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+        jiff::Timestamp::from_second(seconds)
+            .map_or_else(|_| seconds.to_string(), |t| t.to_string())
     };
     Ok(Description {
         subject: certificate.subject().to_string(),
@@ -217,8 +241,10 @@ fn general_name(name: &GeneralName<'_>) -> String {
         GeneralName::DNSName(host) => format!("DNS {host}"),
         GeneralName::URI(uri) => format!("URI {uri}"),
         GeneralName::IPAddress([a, b, c, d]) => format!("IP {a}.{b}.{c}.{d}"),
-        GeneralName::IPAddress(bytes) => <[u8; 16]>::try_from(*bytes)
-            .map_or_else(|_| "IP ?".to_owned(), |ip| format!("IP {}", std::net::Ipv6Addr::from(ip))),
+        GeneralName::IPAddress(bytes) => <[u8; 16]>::try_from(*bytes).map_or_else(
+            |_| "IP ?".to_owned(),
+            |ip| format!("IP {}", std::net::Ipv6Addr::from(ip)),
+        ),
         GeneralName::OtherName(..)
         | GeneralName::RFC822Name(_)
         | GeneralName::X400Address(_)
@@ -234,7 +260,11 @@ mod tests {
     use super::*;
 
     fn node(election: &ElectionId) -> NodeName<'_> {
-        NodeName { election, id: "n2", ordinal: 2 }
+        NodeName {
+            election,
+            id: "n2",
+            ordinal: 2,
+        }
     }
 
     #[test]
@@ -244,7 +274,10 @@ mod tests {
         let authority = Authority::new(&election, now).unwrap();
         let peer = authority.peer(&node(&election), now).unwrap();
         let says = describe(&peer.certificate).unwrap();
-        assert_eq!(says.names, ["DNS n2.tally.internal", "URI tally://caucus-2028/node/2"]);
+        assert_eq!(
+            says.names,
+            ["DNS n2.tally.internal", "URI tally://caucus-2028/node/2"]
+        );
         assert_eq!(says.not_before, "2023-11-13T00:00:00Z");
         assert!(!says.authority);
         assert!(describe(&authority.pair().certificate).unwrap().authority);
@@ -256,13 +289,23 @@ mod tests {
         let now = UnixSeconds::new(1_700_000_000);
         let made = Authority::new(&election, now).unwrap();
         let again = Authority::open(made.pair().clone()).unwrap();
-        let api = again.api(&node(&election), &["tally.example".to_owned()], now).unwrap();
+        let api = again
+            .api(&node(&election), &["tally.example".to_owned()], now)
+            .unwrap();
         let says = describe(&api.certificate).unwrap();
         assert_eq!(
             says.names,
-            ["DNS localhost", "IP 127.0.0.1", "IP ::1", "DNS tally.example"]
+            [
+                "DNS localhost",
+                "IP 127.0.0.1",
+                "IP ::1",
+                "DNS tally.example"
+            ]
         );
-        assert_eq!(says.issuer, "CN=Tally development authority for caucus-2028");
+        assert_eq!(
+            says.issuer,
+            "CN=Tally development authority for caucus-2028"
+        );
     }
 
     #[test]

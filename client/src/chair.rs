@@ -39,13 +39,25 @@ pub struct Report {
 impl Report {
     /// The first report of a unit.
     pub fn first(unit: UnitId, worksheet: Worksheet) -> Report {
-        Report { unit, seq: 1, supersedes: None, worksheet, evidence: Vec::new() }
+        Report {
+            unit,
+            seq: 1,
+            supersedes: None,
+            worksheet,
+            evidence: Vec::new(),
+        }
     }
 }
 
 /// A chair's signed report.
 pub fn report(header: Header, report: Report, key: &SignerKey) -> Result<SignedNote, NoteError> {
-    let Report { unit, seq, supersedes, worksheet, evidence } = report;
+    let Report {
+        unit,
+        seq,
+        supersedes,
+        worksheet,
+        evidence,
+    } = report;
     let leaf = Leaf::from(Submission {
         header,
         unit,
@@ -53,7 +65,10 @@ pub fn report(header: Header, report: Report, key: &SignerKey) -> Result<SignedN
         supersedes,
         channel: None,
         voucher: None,
-        figures: Figures { worksheet, evidence },
+        figures: Figures {
+            worksheet,
+            evidence,
+        },
     });
     sign(&leaf, &[key])
 }

@@ -50,9 +50,13 @@ impl Client {
     /// Carries a signed note until there is a verified receipt for it, a refusal, or the time is
     /// over. The note must be in a safe place before.
     pub async fn submit_signed(&self, note: &SignedNote) -> Delivery<Receipt> {
-        deliver(&self.connections, &self.clock, &self.schedule, note.bytes(), |receipt| {
-            check_receipt(&self.election, note, receipt)
-        })
+        deliver(
+            &self.connections,
+            &self.clock,
+            &self.schedule,
+            note.bytes(),
+            |receipt| check_receipt(&self.election, note, receipt),
+        )
         .await
     }
 }

@@ -26,7 +26,9 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock that counts from now.
     pub fn start() -> SystemClock {
-        SystemClock { started: tokio::time::Instant::now() }
+        SystemClock {
+            started: tokio::time::Instant::now(),
+        }
     }
 }
 

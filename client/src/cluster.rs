@@ -60,7 +60,10 @@ pub async fn initialize(
     let nodes = &election.first().manifest().nodes;
     let all_named = nodes.iter().all(|node| members.contains_key(&node.ordinal));
     if members.len() != nodes.len() || !all_named {
-        return Err(Error::OtherNodes { manifest: nodes.len(), answered: members.len() });
+        return Err(Error::OtherNodes {
+            manifest: nodes.len(),
+            answered: members.len(),
+        });
     }
     if !started(connections).await {
         init(connections, bundle, members.into_values().collect()).await?;
@@ -79,9 +82,14 @@ pub async fn initialize(
 async fn members(connections: &Connections) -> Result<BTreeMap<u64, v1::Member>, Error> {
     let mut members = BTreeMap::new();
     for (address, status) in statuses(connections).await {
-        let status =
-            status.map_err(|trouble| Error::NoAnswer { address: address.clone(), trouble })?;
-        let own = status.members.iter().find(|member| member.ordinal == status.ordinal);
+        let status = status.map_err(|trouble| Error::NoAnswer {
+            address: address.clone(),
+            trouble,
+        })?;
+        let own = status
+            .members
+            .iter()
+            .find(|member| member.ordinal == status.ordinal);
         let own = own.ok_or_else(|| Error::Nameless(address.clone()))?;
         members.insert(
             status.ordinal,
@@ -101,7 +109,10 @@ async fn init(
     bundle: &Bundle,
     members: Vec<v1::Member>,
 ) -> Result<(), Error> {
-    let request = v1::InitRequest { bundle: Some(bundle::to_wire(bundle)), members };
+    let request = v1::InitRequest {
+        bundle: Some(bundle::to_wire(bundle)),
+        members,
+    };
     let answer = connections
         .one(0, START, |channel| {
             let request = request.clone();
@@ -118,14 +129,19 @@ async fn init(
         },
         // The answer may have been lost on its way; whether the nodes have started tells.
         Err(Trouble::TimedOut) => Ok(()),
-        Err(trouble) => Err(first().map_or(Error::NotYet, |address| Error::NoAnswer { address, trouble })),
+        Err(trouble) => Err(first().map_or(Error::NotYet, |address| Error::NoAnswer {
+            address,
+            trouble,
+        })),
     }
 }
 
 /// Whether every node has applied the manifest.
 async fn started(connections: &Connections) -> bool {
     let statuses = statuses(connections).await;
-    statuses.iter().all(|(_, status)| status.as_ref().is_ok_and(|status| status.tree_size > 0))
+    statuses
+        .iter()
+        .all(|(_, status)| status.as_ref().is_ok_and(|status| status.tree_size > 0))
 }
 
 /// Every node's status, asked at once.
@@ -134,7 +150,9 @@ pub async fn statuses(
 ) -> Vec<(NodeAddress, Result<v1::NodeStatus, Trouble>)> {
     connections
         .all(STATUS, |channel| async move {
-            v1::status_client::StatusClient::new(channel).get_status(v1::GetStatusRequest {}).await
+            v1::status_client::StatusClient::new(channel)
+                .get_status(v1::GetStatusRequest {})
+                .await
         })
         .await
 }

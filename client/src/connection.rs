@@ -40,7 +40,10 @@ impl NodeAddress {
     /// Reads an address. Plain `http` is refused: a chair's report is not sent in the clear.
     pub fn parse(text: &str) -> Result<NodeAddress, BadAddress> {
         let bad = || BadAddress(text.to_owned());
-        let authority = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
+        let authority = text
+            .strip_prefix("https://")
+            .unwrap_or(text)
+            .trim_end_matches('/');
         let (host, port) = authority.rsplit_once(':').ok_or_else(bad)?;
         if host.is_empty() || host.contains('/') || port.parse::<u16>().is_err() {
             return Err(bad());
@@ -102,7 +105,10 @@ impl Connections {
             return Err(Error::NoNodes);
         }
         let open = |address: &NodeAddress| {
-            let set_up = |source| Error::SetUp { address: address.clone(), source };
+            let set_up = |source| Error::SetUp {
+                address: address.clone(),
+                source,
+            };
             let endpoint = Endpoint::from_shared(format!("https://{address}"))
                 .and_then(|endpoint| {
                     endpoint.tls_config(
@@ -203,7 +209,9 @@ impl Courier for Connections {
             .one(node, patience, |channel| {
                 let request = request.clone();
                 async move {
-                    v1::submissions_client::SubmissionsClient::new(channel).submit(request).await
+                    v1::submissions_client::SubmissionsClient::new(channel)
+                        .submit(request)
+                        .await
                 }
             })
             .await?;
@@ -213,9 +221,7 @@ impl Courier for Connections {
 }
 
 /// A bundle client that takes large answers.
-pub(crate) fn election_client(
-    channel: Channel,
-) -> v1::election_client::ElectionClient<Channel> {
+pub(crate) fn election_client(channel: Channel) -> v1::election_client::ElectionClient<Channel> {
     v1::election_client::ElectionClient::new(channel)
         .max_decoding_message_size(LARGEST_ANSWER)
         .max_encoding_message_size(LARGEST_ANSWER)
@@ -282,14 +288,20 @@ fn read_answer(response: v1::SubmitResponse) -> Option<Answer> {
         Wire::Refused(refusal) => AnswerResult::Refused(read_refusal(refusal)),
     };
     let head = response.head.and_then(|head| {
-        Some(Head { leaf: read_leaf(head.leaf_index, &head.leaf_hash)?, seq: head.seq })
+        Some(Head {
+            leaf: read_leaf(head.leaf_index, &head.leaf_hash)?,
+            seq: head.seq,
+        })
     });
     Some(Answer { result, head })
 }
 
 fn read_leaf(index: u64, hash: &[u8]) -> Option<LeafRef> {
     let hash = LeafHash::from_hash(Hash::from_slice(hash)?);
-    Some(LeafRef { index: LeafIndex::new(index), hash })
+    Some(LeafRef {
+        index: LeafIndex::new(index),
+        hash,
+    })
 }
 
 pub(crate) fn read_refusal(refusal: v1::Refusal) -> Refused {
@@ -328,7 +340,11 @@ mod tests {
             ("host:99999", None),
             ("host/path:7101", None),
         ] {
-            assert_eq!(NodeAddress::parse(text).ok().map(|a| a.0).as_deref(), read, "{text}");
+            assert_eq!(
+                NodeAddress::parse(text).ok().map(|a| a.0).as_deref(),
+                read,
+                "{text}"
+            );
         }
     }
 
@@ -340,14 +356,25 @@ mod tests {
             leaf_index: 1,
             leaf_hash: vec![1, 2, 3].into(),
         });
-        assert_eq!(read_answer(v1::SubmitResponse { result: Some(short), head: None }), None);
+        assert_eq!(
+            read_answer(v1::SubmitResponse {
+                result: Some(short),
+                head: None
+            }),
+            None
+        );
     }
 
     #[test]
     fn a_busy_node_says_how_long() {
         let mut status = tonic::Status::resource_exhausted("full");
         assert_eq!(trouble(&status), Trouble::Busy(BUSY));
-        status.metadata_mut().insert("retry-after-ms", "1200".parse().unwrap());
-        assert_eq!(trouble(&status), Trouble::Busy(Duration::from_millis(1_200)));
+        status
+            .metadata_mut()
+            .insert("retry-after-ms", "1200".parse().unwrap());
+        assert_eq!(
+            trouble(&status),
+            Trouble::Busy(Duration::from_millis(1_200))
+        );
     }
 }

@@ -54,7 +54,9 @@ impl Directory {
     /// Opens a directory, making it (and its parents) where it is missing.
     pub fn open(path: &Path) -> io::Result<Directory> {
         std::fs::create_dir_all(path)?;
-        Ok(Directory { path: path.to_owned() })
+        Ok(Directory {
+            path: path.to_owned(),
+        })
     }
 
     /// Where it is.
@@ -83,7 +85,11 @@ impl Disk for Directory {
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.path.join(name);
-        OpenOptions::new().write(true).create_new(true).open(path)?.write_all(bytes)
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)?
+            .write_all(bytes)
     }
 
     fn sync(&self, name: &str) -> io::Result<()> {

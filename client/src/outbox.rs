@@ -13,7 +13,7 @@
 //! deletes a note. A file ending in `.unfinished` is what a power cut left of a write that had not
 //! been answered; it is never read.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
@@ -184,13 +184,13 @@ impl<D: Disk> Outbox<D> {
 
     /// All entries, by name.
     pub fn list(&self) -> Result<Vec<Entry>, Error> {
-        let mut names = BTreeMap::new();
+        let mut names = BTreeSet::new();
         for file in self.disk.list().map_err(failed("list the notes"))? {
             if let Some(name) = file.strip_suffix(Kind::Note.suffix()) {
-                names.insert(EntryName(name.to_owned()), ());
+                names.insert(EntryName(name.to_owned()));
             }
         }
-        names.into_keys().map(|name| self.entry(name)).collect()
+        names.into_iter().map(|name| self.entry(name)).collect()
     }
 
     /// The entries whose names begin with `start`: a whole name, a unit, or a few letters of one.
@@ -203,7 +203,10 @@ impl<D: Disk> Outbox<D> {
     /// Where the note and, if there is one, its receipt lie within the directory.
     pub fn files(&self, entry: &Entry) -> (String, Option<String>) {
         let receipt = matches!(entry.state, State::Receipted { .. });
-        (entry.name.file(Kind::Note), receipt.then(|| entry.name.file(Kind::Receipt)))
+        (
+            entry.name.file(Kind::Note),
+            receipt.then(|| entry.name.file(Kind::Receipt)),
+        )
     }
 
     fn entry(&self, name: EntryName) -> Result<Entry, Error> {
@@ -239,7 +242,9 @@ impl<D: Disk> Outbox<D> {
         name: &EntryName,
         kind: Kind,
     ) -> Result<Option<T>, Error> {
-        Ok(self.read(name, kind)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(self
+            .read(name, kind)?
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 }
 

@@ -54,13 +54,19 @@ impl SeededRandom {
     pub fn new(seed: u64) -> SeededRandom {
         let mut text = b"precinct-tally/seed\0".to_vec();
         text.extend_from_slice(&seed.to_be_bytes());
-        SeededRandom { seed: *sha256(&text).as_bytes(), counter: 0 }
+        SeededRandom {
+            seed: *sha256(&text).as_bytes(),
+            counter: 0,
+        }
     }
 }
 
 impl std::fmt::Debug for SeededRandom {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SeededRandom").field("counter", &self.counter).finish_non_exhaustive()
+        formatter
+            .debug_struct("SeededRandom")
+            .field("counter", &self.counter)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,8 +89,11 @@ mod tests {
 
     #[test]
     fn the_same_seed_repeats_and_another_does_not() {
-        let (mut one, mut again, mut other) =
-            (SeededRandom::new(7), SeededRandom::new(7), SeededRandom::new(8));
+        let (mut one, mut again, mut other) = (
+            SeededRandom::new(7),
+            SeededRandom::new(7),
+            SeededRandom::new(8),
+        );
         let first = one.seed();
         assert_eq!(first, again.seed());
         assert_ne!(first, other.seed());
@@ -95,6 +104,10 @@ mod tests {
     fn every_byte_of_a_long_request_is_filled() {
         let mut bytes = [0_u8; 100];
         SeededRandom::new(1).fill(&mut bytes);
-        assert!(bytes.chunks(10).all(|chunk| chunk.iter().any(|byte| *byte != 0)));
+        assert!(
+            bytes
+                .chunks(10)
+                .all(|chunk| chunk.iter().any(|byte| *byte != 0))
+        );
     }
 }

@@ -145,7 +145,9 @@ where
             if let Some(end) = round.take(node, answer, &verify) {
                 return end;
             }
-            ask_at = clock.monotonic().saturating_add(round.pause(schedule, node));
+            ask_at = clock
+                .monotonic()
+                .saturating_add(round.pause(schedule, node));
         }
     }
     Delivery::NotYet(round.known)
@@ -218,31 +220,47 @@ impl Round {
         self.busy.retain(|other| *other != node);
         let trouble = match answer {
             Err(trouble) => trouble,
-            Ok(Answer { result: AnswerResult::Receipted { effect, leaf, receipt }, head }) => {
-                match verify(&receipt) {
-                    Ok(verified) => {
-                        return Some(Delivery::Receipted(Receipted {
-                            receipt: verified,
-                            bytes: receipt,
-                            effect,
-                            leaf,
-                            head,
-                            node,
-                            attempts: self.known.attempts,
-                        }));
-                    }
-                    Err(why) => Trouble::Misbehaved(format!("its receipt does not verify: {why}")),
+            Ok(Answer {
+                result:
+                    AnswerResult::Receipted {
+                        effect,
+                        leaf,
+                        receipt,
+                    },
+                head,
+            }) => match verify(&receipt) {
+                Ok(verified) => {
+                    return Some(Delivery::Receipted(Receipted {
+                        receipt: verified,
+                        bytes: receipt,
+                        effect,
+                        leaf,
+                        head,
+                        node,
+                        attempts: self.known.attempts,
+                    }));
                 }
-            }
-            Ok(Answer { result: AnswerResult::Recorded { effect, leaf }, .. }) => {
+                Err(why) => Trouble::Misbehaved(format!("its receipt does not verify: {why}")),
+            },
+            Ok(Answer {
+                result: AnswerResult::Recorded { effect, leaf },
+                ..
+            }) => {
                 // The first word on the effect is the telling one: later answers to the same
                 // bytes can only say "already recorded".
                 self.known.recorded.get_or_insert((effect, leaf));
                 Trouble::Unavailable("recorded, not yet cosigned by a majority".to_owned())
             }
-            Ok(Answer { result: AnswerResult::Refused(refusal), head }) => {
+            Ok(Answer {
+                result: AnswerResult::Refused(refusal),
+                head,
+            }) => {
                 if self.known.recorded.is_none() {
-                    return Some(Delivery::Refused { refusal, head, node });
+                    return Some(Delivery::Refused {
+                        refusal,
+                        head,
+                        node,
+                    });
                 }
                 Trouble::Misbehaved(format!(
                     "refuses ({}) what another node has recorded",
@@ -263,13 +281,22 @@ impl Round {
         }
         self.fruitless = 0;
         let doubled = 2_u32.saturating_pow(self.cycles.min(16));
-        let spread =
-            self.spread.iter().cycle().nth(usize::try_from(self.cycles).unwrap_or(0)).copied();
+        let spread = self
+            .spread
+            .iter()
+            .cycle()
+            .nth(usize::try_from(self.cycles).unwrap_or(0))
+            .copied();
         self.cycles = self.cycles.saturating_add(1);
-        let pause = schedule.first_pause.saturating_mul(doubled).min(schedule.longest_pause);
+        let pause = schedule
+            .first_pause
+            .saturating_mul(doubled)
+            .min(schedule.longest_pause);
         // Between half and the whole of it, so that a thousand clients do not come back at once.
         let half = pause.checked_div(2).unwrap_or(pause);
-        let share = half.saturating_mul(u32::from(spread.unwrap_or(0))).checked_div(255);
+        let share = half
+            .saturating_mul(u32::from(spread.unwrap_or(0)))
+            .checked_div(255);
         let pause = half.saturating_add(share.unwrap_or(half));
         match self.known.troubles.get(&node) {
             Some(Trouble::Busy(asked)) => pause.max(*asked),

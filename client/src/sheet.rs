@@ -87,14 +87,29 @@ impl Sheet {
     /// The sheet as `caucus` takes it.
     pub fn to_raw(&self) -> Result<RawWorksheet, BadSheet> {
         let groups = self.groups.iter().map(|(group, row)| {
-            let Row { first, last, delegates } = *row;
-            (group.clone(), RawRow { first, last, delegates })
+            let Row {
+                first,
+                last,
+                delegates,
+            } = *row;
+            (
+                group.clone(),
+                RawRow {
+                    first,
+                    last,
+                    delegates,
+                },
+            )
         });
         Ok(RawWorksheet {
             unit: self.unit.clone(),
             attendees: self.attendees,
             groups: groups.collect(),
-            ties: self.ties.iter().map(Game::to_raw).collect::<Result<_, _>>()?,
+            ties: self
+                .ties
+                .iter()
+                .map(Game::to_raw)
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -125,7 +140,12 @@ impl Sheet {
 
     /// An empty sheet to fill in, as TOML with the groups' names beside them.
     pub fn blank(unit: &UnitId, rules: &Rules) -> String {
-        let width = rules.groups().iter().map(|group| group.id.as_str().len()).max().unwrap_or(0);
+        let width = rules
+            .groups()
+            .iter()
+            .map(|group| group.id.as_str().len())
+            .max()
+            .unwrap_or(0);
         let mut text = format!(
             "unit = \"{unit}\"\nattendees = 0\n\n[groups]\n\
              # people at first alignment, people at final alignment, delegates\n"
@@ -150,10 +170,16 @@ impl Sheet {
 impl Game {
     fn to_raw(&self) -> Result<RawTie, BadSheet> {
         let kind = TieKind::parse(&self.kind).ok_or_else(|| {
-            BadSheet(format!("a tie is `award`, `reduce` or `merge`, not `{}`", self.kind))
+            BadSheet(format!(
+                "a tie is `award`, `reduce` or `merge`, not `{}`",
+                self.kind
+            ))
         })?;
         let by = Chance::parse(&self.by).ok_or_else(|| {
-            BadSheet(format!("a tie is settled by `coin` or `straws`, not `{}`", self.by))
+            BadSheet(format!(
+                "a tie is settled by `coin` or `straws`, not `{}`",
+                self.by
+            ))
         })?;
         Ok(RawTie {
             kind,

@@ -47,7 +47,11 @@ impl Act {
         question: &str,
         leaf: impl FnOnce(Header) -> Leaf,
     ) -> Outcome {
-        let keys = self.keys.iter().map(|file| files::read_key(file)).collect::<Outcome<Vec<_>>>()?;
+        let keys = self
+            .keys
+            .iter()
+            .map(|file| files::read_key(file))
+            .collect::<Outcome<Vec<_>>>()?;
         let outbox = self.kept.open()?;
         let (opened, connections) =
             trust::open_for_sending(output, &self.trust, &self.network, outbox.disk().path())

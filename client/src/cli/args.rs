@@ -17,7 +17,13 @@ use crate::outbox::Outbox;
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct Network {
     /// Addresses of all nodes, separated by commas; any of them will do.
-    #[arg(long, env = "TALLY_NODES", value_delimiter = ',', value_name = "HOST:PORT", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "TALLY_NODES",
+        value_delimiter = ',',
+        value_name = "HOST:PORT",
+        hide_env_values = true
+    )]
     pub(crate) nodes: Vec<NodeAddress>,
     /// Certificate of the authority that signed the nodes' certificates (PEM).
     #[arg(long, env = "TALLY_CA", value_name = "FILE", hide_env_values = true)]
@@ -34,8 +40,10 @@ impl Network {
         let ca = match &self.ca {
             Some(file) if !self.nodes.is_empty() => files::read(file)?,
             None if !self.nodes.is_empty() => {
-                return Err(Failure::new(Exit::Usage, "no certificate to know the nodes by")
-                    .now("give --ca FILE or set TALLY_CA; `election new` writes ca.crt"));
+                return Err(
+                    Failure::new(Exit::Usage, "no certificate to know the nodes by")
+                        .now("give --ca FILE or set TALLY_CA; `election new` writes ca.crt"),
+                );
             }
             Some(_) | None => return Err(no_nodes()),
         };
@@ -72,9 +80,11 @@ impl Kept {
         if let Some(folder) = &self.outbox {
             return Ok(folder.clone());
         }
-        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
-            std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
-        });
+        let data = std::env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| {
+                std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
+            });
         data.map(|data| data.join("tally/outbox")).ok_or_else(|| {
             Failure::new(Exit::Usage, "no place for the outbox")
                 .why("neither TALLY_OUTBOX nor HOME is set")
@@ -86,9 +96,12 @@ impl Kept {
     pub(crate) fn open(&self) -> Outcome<Outbox<Directory>> {
         let folder = self.folder()?;
         Directory::open(&folder).map(Outbox::new).map_err(|error| {
-            Failure::new(Exit::Failed, format!("cannot open the outbox `{}`", folder.display()))
-                .because(&error)
-                .now("nothing was sent; give another folder with --outbox DIR")
+            Failure::new(
+                Exit::Failed,
+                format!("cannot open the outbox `{}`", folder.display()),
+            )
+            .because(&error)
+            .now("nothing was sent; give another folder with --outbox DIR")
         })
     }
 }

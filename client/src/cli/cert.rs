@@ -100,13 +100,27 @@ impl Init {
 impl Issue {
     fn run(self, output: Output) -> Outcome {
         let read = |name: &str| files::read_text(&self.ca.join(name));
-        let pair = Pair { certificate: read("ca.crt")?, key: read("ca.key")? };
+        let pair = Pair {
+            certificate: read("ca.crt")?,
+            key: read("ca.key")?,
+        };
         let authority = Authority::open(pair).map_err(|error| cannot_make(&error))?;
-        let node = NodeName { election: &self.election, id: &self.id, ordinal: self.ordinal };
+        let node = NodeName {
+            election: &self.election,
+            id: &self.id,
+            ordinal: self.ordinal,
+        };
         let now = SystemClock::start().unix();
-        let api = authority.api(&node, &self.hosts, now).map_err(|error| cannot_make(&error))?;
-        let peer = authority.peer(&node, now).map_err(|error| cannot_make(&error))?;
-        tell(output, write(&self.folder, &[("api", &api), ("peer", &peer)])?)
+        let api = authority
+            .api(&node, &self.hosts, now)
+            .map_err(|error| cannot_make(&error))?;
+        let peer = authority
+            .peer(&node, now)
+            .map_err(|error| cannot_make(&error))?;
+        tell(
+            output,
+            write(&self.folder, &[("api", &api), ("peer", &peer)])?,
+        )
     }
 }
 
@@ -118,7 +132,11 @@ impl Show {
                     .because(&error)
             })
         };
-        let certificates = self.files.iter().map(describe).collect::<Outcome<Vec<_>>>()?;
+        let certificates = self
+            .files
+            .iter()
+            .map(describe)
+            .collect::<Outcome<Vec<_>>>()?;
         let shown = Shown { certificates };
         output.result("tally.certificates/v1", &shown, || {
             let texts: Vec<String> = shown.certificates.iter().map(words).collect();
@@ -134,7 +152,11 @@ fn words(about: &Description) -> String {
         "subject  {}\nissuer   {}\nkind     {kind}\nnames    {}\nholds    {} to {}\nsha256   {}",
         about.subject,
         about.issuer,
-        if about.names.is_empty() { "-".to_owned() } else { about.names.join(", ") },
+        if about.names.is_empty() {
+            "-".to_owned()
+        } else {
+            about.names.join(", ")
+        },
         about.not_before,
         about.not_after,
         about.sha256,
@@ -152,8 +174,10 @@ fn write(folder: &Path, pairs: &[(&str, &Pair)]) -> Outcome<Vec<String>> {
         let key = folder.join(format!("{name}.key"));
         let certificate = folder.join(format!("{name}.crt"));
         if key.exists() {
-            return Err(Failure::new(Exit::Usage, format!("`{}` exists", key.display()))
-                .now("choose another folder; keys are never overwritten"));
+            return Err(
+                Failure::new(Exit::Usage, format!("`{}` exists", key.display()))
+                    .now("choose another folder; keys are never overwritten"),
+            );
         }
         write_secret(&key, &pair.key).map_err(failed(&key))?;
         std::fs::write(&certificate, &pair.certificate).map_err(failed(&certificate))?;

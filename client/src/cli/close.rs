@@ -24,8 +24,11 @@ pub(crate) struct Close {
 impl Close {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let reason = self.act.reason.clone();
-        on_network(self.act.carry(output, "Mark all further reports as late?", |header| {
-            Leaf::Close(CloseLeaf { header, reason })
-        }))
+        on_network(
+            self.act
+                .carry(output, "Mark all further reports as late?", |header| {
+                    Leaf::Close(CloseLeaf { header, reason })
+                }),
+        )
     }
 }

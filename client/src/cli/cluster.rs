@@ -55,14 +55,21 @@ impl Init {
     async fn init(self, output: Output) -> Outcome {
         let opened = trust::open_folder(&self.trust)?;
         if opened.pinned == Pinned::FromBundle {
-            return Err(Failure::new(Exit::Usage, "a cluster is started against a fingerprint")
-                .why("the bundle alone does not say that it is the right one")
-                .now("give --fingerprint CODE as published, or set TALLY_FINGERPRINT"));
+            return Err(
+                Failure::new(Exit::Usage, "a cluster is started against a fingerprint")
+                    .why("the bundle alone does not say that it is the right one")
+                    .now("give --fingerprint CODE as published, or set TALLY_FINGERPRINT"),
+            );
         }
         let connections = self.network.connect()?;
-        cluster::initialize(&connections, &opened.bundle, &opened.election, &SystemClock::start())
-            .await
-            .map_err(|error| failure(&error))?;
+        cluster::initialize(
+            &connections,
+            &opened.bundle,
+            &opened.election,
+            &SystemClock::start(),
+        )
+        .await
+        .map_err(|error| failure(&error))?;
         let started = Started {
             election: opened.election.id().to_string(),
             fingerprint: Fingerprint::of(*opened.election.genesis()).to_string(),
@@ -84,11 +91,20 @@ fn failure(error: &cluster::Error) -> Failure {
     use cluster::Error;
     let (exit, now) = match error {
         Error::NoAnswer { .. } => (Exit::NoAnswer, "start every node first; see its log"),
-        Error::Nameless(_) | Error::OtherNodes { .. } => {
-            (Exit::Usage, "give the addresses of exactly the nodes of the manifest")
-        }
-        Error::Refused(_) => (Exit::Refused, "compare bundle, fingerprint and node configuration"),
-        Error::NotYet => (Exit::Unhealthy, "see `tally status`; running this again is harmless"),
+        Error::Nameless(_) | Error::OtherNodes { .. } => (
+            Exit::Usage,
+            "give the addresses of exactly the nodes of the manifest",
+        ),
+        Error::Refused(_) => (
+            Exit::Refused,
+            "compare bundle, fingerprint and node configuration",
+        ),
+        Error::NotYet => (
+            Exit::Unhealthy,
+            "see `tally status`; running this again is harmless",
+        ),
     };
-    Failure::new(exit, "the cluster was not started").because(error).now(now)
+    Failure::new(exit, "the cluster was not started")
+        .because(error)
+        .now(now)
 }

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::Cli;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use super::output::Output;
+use super::output::print;
 
 /// Print a completion script for a shell.
 #[derive(Debug, Args)]
@@ -19,12 +19,12 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self, output: Output) -> Outcome {
+    pub(crate) fn run(self) -> Outcome {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "tally", &mut script);
         let script = String::from_utf8(script)
             .map_err(|_| Failure::new(Exit::Failed, "the script is not text"))?;
-        output.print(&script)?;
+        print(&script)?;
         Ok(Exit::Done)
     }
 }

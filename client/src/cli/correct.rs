@@ -50,9 +50,11 @@ impl Correct {
         let worksheet = desk.worksheet(Some(&self.sheet))?;
         let evidence = desk.evidence()?;
         let Some(client) = &desk.client else {
-            return Err(Failure::new(Exit::Usage, "a correction needs to know what it corrects")
-                .why("no nodes were given")
-                .now("give --nodes host:port,… or set TALLY_NODES"));
+            return Err(
+                Failure::new(Exit::Usage, "a correction needs to know what it corrects")
+                    .why("no nodes were given")
+                    .now("give --nodes host:port,… or set TALLY_NODES"),
+            );
         };
         let standing = standing(client.connections(), desk.unit.id.as_str()).await?;
         if let Some(before) = &standing.worksheet {
@@ -62,7 +64,7 @@ impl Correct {
                 return Ok(Exit::Done);
             }
             output.say(&format!("corrects leaf {}:", standing.leaf_index));
-            changes.iter().for_each(|change| output.say(&format!("  {change}")));
+            output.say(&format!("  {}", changes.join("\n  ")));
         }
         desk.confirm(&worksheet)?;
         let report = Report {
@@ -79,10 +81,15 @@ impl Correct {
 
 /// Asks what stands for a unit. A node that lies about it makes the correction a rival, no more.
 async fn standing(connections: &Connections, unit: &str) -> Outcome<Standing> {
-    let request = v1::GetResultsRequest { units: true, local: false };
+    let request = v1::GetResultsRequest {
+        units: true,
+        local: false,
+    };
     let snapshot = connections
         .any(|channel| async move {
-            v1::results_client::ResultsClient::new(channel).get_results(request).await
+            v1::results_client::ResultsClient::new(channel)
+                .get_results(request)
+                .await
         })
         .await
         .map_err(|error| trust::no_answer("ask what stands for the unit", &error))?;
@@ -90,11 +97,20 @@ async fn standing(connections: &Connections, unit: &str) -> Outcome<Standing> {
         Failure::new(Exit::Usage, format!("nothing stands for `{unit}` yet"))
             .now("send the first report with `tally submit`")
     };
-    let found = snapshot.units.into_iter().find(|row| row.unit == unit).ok_or_else(silent)?;
-    let request = v1::GetEntriesRequest { from: found.leaf_index, limit: 1 };
+    let found = snapshot
+        .units
+        .into_iter()
+        .find(|row| row.unit == unit)
+        .ok_or_else(silent)?;
+    let request = v1::GetEntriesRequest {
+        from: found.leaf_index,
+        limit: 1,
+    };
     let page = connections
         .any(|channel| async move {
-            v1::transparency_client::TransparencyClient::new(channel).get_entries(request).await
+            v1::transparency_client::TransparencyClient::new(channel)
+                .get_entries(request)
+                .await
         })
         .await
         .map_err(|error| trust::no_answer("fetch what stands for the unit", &error))?;
@@ -119,13 +135,29 @@ fn changes(before: &Worksheet, after: &Worksheet) -> Vec<String> {
             changes.push(format!("{what}: {old} -> {new}"));
         }
     };
-    compare("attendees".to_owned(), before.attendees.get(), after.attendees.get());
+    compare(
+        "attendees".to_owned(),
+        before.attendees.get(),
+        after.attendees.get(),
+    );
     let groups: Vec<&GroupId> = after.first.groups().collect();
     for group in groups {
         let cells = [
-            ("first alignment", before.first.get(group).get(), after.first.get(group).get()),
-            ("final alignment", before.last.get(group).get(), after.last.get(group).get()),
-            ("delegates", before.reported.get(group).get(), after.reported.get(group).get()),
+            (
+                "first alignment",
+                before.first.get(group).get(),
+                after.first.get(group).get(),
+            ),
+            (
+                "final alignment",
+                before.last.get(group).get(),
+                after.last.get(group).get(),
+            ),
+            (
+                "delegates",
+                before.reported.get(group).get(),
+                after.reported.get(group).get(),
+            ),
         ];
         for (column, old, new) in cells {
             compare(format!("{group} {column}"), old, new);

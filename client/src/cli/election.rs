@@ -222,18 +222,20 @@ impl New {
             None => small_roster(self.units, &rules)
                 .map_err(|error| wrong("no roster can be made up", error))?,
         };
-        let origin = match &self.origin {
-            Some(origin) => origin.clone(),
-            None => {
-                let name = self.election.as_str().to_ascii_lowercase();
-                origin(&format!("tally.example/{name}"))
-                    .map_err(|why| wrong("no log can be named after the election", why))?
-            }
-        };
+        let name = self.election.as_str().to_ascii_lowercase();
+        let origin = self
+            .origin
+            .clone()
+            .map_or_else(|| origin(&format!("tally.example/{name}")), Ok)
+            .map_err(|why| wrong("no log can be named after the election", why))?;
         Ok(Plan {
             election: self.election.clone(),
             origin,
-            kind: if self.live { ElectionKind::Live } else { ElectionKind::Rehearsal },
+            kind: if self.live {
+                ElectionKind::Live
+            } else {
+                ElectionKind::Rehearsal
+            },
             roster,
             rules,
             nodes: self.node_plans()?,
@@ -256,7 +258,13 @@ impl New {
         }
         let plan = |(ordinal, [api, peers, operations]): (u64, &[SocketAddr; 3])| {
             let id = NodeId::parse(&format!("n{ordinal}")).ok_or_else(unfit)?;
-            Ok(NodePlan { ordinal, id, api: *api, peers: *peers, operations: *operations })
+            Ok(NodePlan {
+                ordinal,
+                id,
+                api: *api,
+                peers: *peers,
+                operations: *operations,
+            })
         };
         (1..).zip(&self.listed).map(plan).collect()
     }
@@ -271,8 +279,17 @@ fn tell(output: Output, made: &Made, written: &Written) -> Outcome {
         genesis: b64::encode_hash(&made.genesis),
         units: made.units.len(),
         folder: folder.clone(),
-        nodes: made.plan.nodes.iter().map(|node| node.api.to_string()).collect(),
-        node_configs: written.node_configs.iter().map(|file| file.display().to_string()).collect(),
+        nodes: made
+            .plan
+            .nodes
+            .iter()
+            .map(|node| node.api.to_string())
+            .collect(),
+        node_configs: written
+            .node_configs
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect(),
     };
     output.result("tally.election/v1", &summary, || {
         format!(
@@ -293,22 +310,28 @@ fn tell(output: Output, made: &Made, written: &Written) -> Outcome {
 
 impl Bundle {
     async fn run(self, output: Output) -> Outcome {
-        let bundle = match self.from {
-            Some(folder) => {
-                let trust =
-                    Trust { bundle: Some(folder), fingerprint: Some(self.fingerprint) };
-                trust::open_folder(&trust)?.bundle
-            }
-            None => {
-                let connections = self.network.connect()?;
-                bundle::fetch(&connections, self.fingerprint).await.map_err(|e| not_fetched(&e))?.0
-            }
+        let bundle = if self.from.is_some() {
+            let trust = Trust {
+                bundle: self.from,
+                fingerprint: Some(self.fingerprint),
+            };
+            trust::open_folder(&trust)?.bundle
+        } else {
+            let connections = self.network.connect()?;
+            let fetched = bundle::fetch(&connections, self.fingerprint).await;
+            fetched.map_err(|error| not_fetched(&error))?.0
         };
         bundle::write_folder(&bundle, &self.folder).map_err(|error| {
-            Failure::new(Exit::Failed, format!("cannot write `{}`", self.folder.display()))
-                .because(&error)
+            Failure::new(
+                Exit::Failed,
+                format!("cannot write `{}`", self.folder.display()),
+            )
+            .because(&error)
         })?;
-        let written = Trust { bundle: Some(self.folder), fingerprint: Some(self.fingerprint) };
+        let written = Trust {
+            bundle: Some(self.folder),
+            fingerprint: Some(self.fingerprint),
+        };
         ShowFingerprint { trust: written }.run(output)
     }
 }
@@ -349,7 +372,12 @@ impl Show {
             fingerprint: Fingerprint::of(*election.genesis()).to_string(),
             versions: election.versions().iter().map(VersionRow::of).collect(),
             rules: latest.rules().title().to_owned(),
-            groups: latest.rules().groups().iter().map(|group| group.id.to_string()).collect(),
+            groups: latest
+                .rules()
+                .groups()
+                .iter()
+                .map(|group| group.id.to_string())
+                .collect(),
             units: units.unit_count(),
             unit_lines: if self.units {
                 units.units().map(caucus::Unit::to_line).collect()
@@ -366,7 +394,10 @@ impl VersionRow {
     fn of(version: &receipt::Version) -> VersionRow {
         let manifest: &Manifest = version.manifest();
         let ids = |lines: &[receipt::NodeLine]| {
-            lines.iter().map(|node| format!("{} (ordinal {})", node.id, node.ordinal)).collect()
+            lines
+                .iter()
+                .map(|node| format!("{} (ordinal {})", node.id, node.ordinal))
+                .collect()
         };
         let people = |role: &Role| format!("{} {role}", manifest.keys_of(*role).count());
         VersionRow {
@@ -380,13 +411,40 @@ impl VersionRow {
             ),
             nodes: ids(&manifest.nodes),
             spares: ids(&manifest.spares),
-            witnesses: manifest.witnesses.iter().map(|witness| witness.id.to_string()).collect(),
+            witnesses: manifest
+                .witnesses
+                .iter()
+                .map(|witness| witness.id.to_string())
+                .collect(),
             people: Role::ALL.iter().map(people).collect(),
             receipt_quorum: manifest.receipt_quorum(),
             final_quorum: manifest.final_quorum(),
             opens: time(manifest.opens),
             closes: time(manifest.closes),
         }
+    }
+}
+
+impl VersionRow {
+    fn words(&self) -> String {
+        let place = self
+            .leaf
+            .map_or_else(|| "not in force".to_owned(), |leaf| format!("leaf {leaf}"));
+        [
+            format!("\nmanifest {}, {place}", self.version),
+            format!("  log        {}", self.origin),
+            format!("  authority  {}", self.authority),
+            format!("  nodes      {}", self.nodes.join(", ")),
+            format!(
+                "  receipt    {} of {} nodes cosign",
+                self.receipt_quorum,
+                self.nodes.len()
+            ),
+            format!("  people     {}", self.people.join(", ")),
+            format!("  opens      {}", self.opens),
+            format!("  closes     {}", self.closes),
+        ]
+        .join("\n")
     }
 }
 
@@ -400,35 +458,16 @@ fn time(moment: UnixSeconds) -> String {
 
 impl Shown {
     fn words(&self) -> String {
-        let mut text = format!(
-            "election     {} ({})\nfingerprint  {}\nrules        {}\ngroups       {}\nunits        {}\n",
-            self.election,
-            self.kind,
-            self.fingerprint,
-            self.rules,
-            self.groups.join(", "),
-            self.units
-        );
-        for row in &self.versions {
-            let place = row.leaf.map_or_else(|| "not in force".to_owned(), |leaf| format!("leaf {leaf}"));
-            text.push_str(&format!(
-                "\nmanifest {}   {place}\n  log        {}\n  authority  {}\n  nodes      {}\n  \
-                 receipt    {} of {} nodes cosign\n  people     {}\n  opens      {}\n  closes     {}\n",
-                row.version,
-                row.origin,
-                row.authority,
-                row.nodes.join(", "),
-                row.receipt_quorum,
-                row.nodes.len(),
-                row.people.join(", "),
-                row.opens,
-                row.closes,
-            ));
-        }
-        for line in &self.unit_lines {
-            text.push_str(&format!("\n{line}"));
-        }
-        text
+        let mut lines = vec![
+            format!("election     {} ({})", self.election, self.kind),
+            format!("fingerprint  {}", self.fingerprint),
+            format!("rules        {}", self.rules),
+            format!("groups       {}", self.groups.join(", ")),
+            format!("units        {}", self.units),
+        ];
+        lines.extend(self.versions.iter().map(VersionRow::words));
+        lines.extend(self.unit_lines.iter().cloned());
+        lines.join("\n")
     }
 }
 
@@ -439,7 +478,12 @@ fn origin(text: &str) -> Result<Origin, String> {
 
 /// Reads `clients,peers,operations`.
 fn addresses(text: &str) -> Result<[SocketAddr; 3], String> {
-    let parse = |part: &str| part.parse::<SocketAddr>().map_err(|error| format!("`{part}`: {error}"));
+    let parse = |part: &str| {
+        part.parse::<SocketAddr>()
+            .map_err(|error| format!("`{part}`: {error}"))
+    };
     let parts = text.split(',').map(parse).collect::<Result<Vec<_>, _>>()?;
-    parts.try_into().map_err(|_| "three addresses: clients, peers, operations".to_owned())
+    parts
+        .try_into()
+        .map_err(|_| "three addresses: clients, peers, operations".to_owned())
 }

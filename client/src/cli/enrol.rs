@@ -55,12 +55,20 @@ impl Enrol {
         };
         let key = read_verifier(&self.verifier)?;
         let replaces = self.replaces.map(|file| read_verifier(&file)).transpose()?;
-        let replaces = replaces
-            .map(|key| KeyReference { name: key.name().clone(), id: key.id() });
+        let replaces = replaces.map(|key| KeyReference {
+            name: key.name().clone(),
+            id: key.id(),
+        });
         let question = format!("Enrol {} (key id {})?", key.name(), key.id());
         let reason = self.act.reason.clone();
         on_network(self.act.carry(output, &question, |header| {
-            Leaf::Enrol(EnrolLeaf { header, place, key, replaces, reason })
+            Leaf::Enrol(EnrolLeaf {
+                header,
+                place,
+                key,
+                replaces,
+                reason,
+            })
         }))
     }
 }
@@ -68,14 +76,19 @@ impl Enrol {
 fn role(text: &str) -> Result<Role, String> {
     Role::parse(text)
         .filter(|role| *role != Role::Authority)
-        .ok_or_else(|| "a role is admin, observer, operator, publisher, registrar or reviewer".to_owned())
+        .ok_or_else(|| {
+            "a role is admin, observer, operator, publisher, registrar or reviewer".to_owned()
+        })
 }
 
 /// Reads the public half of a key.
 pub(crate) fn read_verifier(file: &std::path::Path) -> Outcome<VerifierKey> {
     VerifierKey::parse(files::read_text(file)?.trim()).map_err(|error| {
-        Failure::new(Exit::Usage, format!("`{}` is not a public key", file.display()))
-            .because(&error)
-            .now("`tally key show FILE` prints the public half of a secret key")
+        Failure::new(
+            Exit::Usage,
+            format!("`{}` is not a public key", file.display()),
+        )
+        .because(&error)
+        .now("`tally key show FILE` prints the public half of a secret key")
     })
 }

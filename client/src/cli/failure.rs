@@ -26,7 +26,12 @@ pub(crate) type Outcome<T = Exit> = Result<T, Failure>;
 impl Failure {
     /// A failure without a cause yet.
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Failure {
-        Failure { exit, what: what.into(), why: Vec::new(), now: None }
+        Failure {
+            exit,
+            what: what.into(),
+            why: Vec::new(),
+            now: None,
+        }
     }
 
     /// Adds a cause.

@@ -15,7 +15,10 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 pub(crate) fn read(path: &Path) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     let result = if path == Path::new("-") {
-        std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes)
+        std::io::stdin()
+            .lock()
+            .take(LARGEST)
+            .read_to_end(&mut bytes)
     } else {
         std::fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
     };
@@ -27,23 +30,34 @@ pub(crate) fn read(path: &Path) -> Outcome<Vec<u8>> {
 /// A file as text.
 pub(crate) fn read_text(path: &Path) -> Outcome<String> {
     String::from_utf8(read(path)?).map_err(|_| {
-        Failure::new(Exit::Usage, format!("`{}` is not a text file", path.display()))
+        Failure::new(
+            Exit::Usage,
+            format!("`{}` is not a text file", path.display()),
+        )
     })
 }
 
 /// Writes a file that did not exist.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    let created = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    created.and_then(|mut file| std::io::Write::write_all(&mut file, bytes)).map_err(|error| {
-        Failure::new(Exit::Failed, format!("cannot write `{}`", path.display())).because(&error)
-    })
+    let created = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path);
+    created
+        .and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
+        .map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot write `{}`", path.display())).because(&error)
+        })
 }
 
 /// A secret key of a person.
 pub(crate) fn read_key(path: &Path) -> Outcome<SignerKey> {
     SignerKey::from_secret_text(read_text(path)?.trim_end()).map_err(|error| {
-        Failure::new(Exit::Usage, format!("`{}` is not a secret key", path.display()))
-            .because(&error)
-            .now("a chair's key is one line that begins with PRIVATE+KEY+")
+        Failure::new(
+            Exit::Usage,
+            format!("`{}` is not a secret key", path.display()),
+        )
+        .because(&error)
+        .now("a chair's key is one line that begins with PRIVATE+KEY+")
     })
 }

@@ -64,7 +64,11 @@ struct Shown {
 
 impl Shown {
     fn of(key: &VerifierKey) -> Shown {
-        Shown { name: key.name().to_string(), id: key.id().to_string(), verifier: key.to_string() }
+        Shown {
+            name: key.name().to_string(),
+            id: key.id().to_string(),
+            verifier: key.to_string(),
+        }
     }
 }
 
@@ -82,23 +86,33 @@ impl New {
         let name = match (&self.unit, self.slot, &self.person) {
             (Some(unit), Some(slot), _) => format!("{}/{unit}/{slot}", self.election),
             (_, _, Some(person)) => format!("{}/hq/{person}", self.election),
-            (_, _, None) => return Err(Failure::new(Exit::Usage, "whose key is it?")
-                .now("give --unit and --slot, or --person")),
+            (_, _, None) => {
+                return Err(Failure::new(Exit::Usage, "whose key is it?")
+                    .now("give --unit and --slot, or --person"));
+            }
         };
         let name = KeyName::parse(&name).map_err(|_| {
             Failure::new(Exit::Usage, format!("`{name}` cannot be the name of a key"))
                 .now("names have no spaces, no `+` and at most 128 characters")
         })?;
         if self.out.exists() {
-            return Err(Failure::new(Exit::Usage, format!("`{}` exists", self.out.display()))
-                .now("choose another file; keys are never overwritten"));
+            return Err(
+                Failure::new(Exit::Usage, format!("`{}` exists", self.out.display()))
+                    .now("choose another file; keys are never overwritten"),
+            );
         }
         let key = SignerKey::from_seed(name, SystemRandom.seed());
         write_secret(&self.out, &format!("{}\n", key.to_secret_text())).map_err(|error| {
-            Failure::new(Exit::Failed, format!("cannot write `{}`", self.out.display()))
-                .because(&error)
+            Failure::new(
+                Exit::Failed,
+                format!("cannot write `{}`", self.out.display()),
+            )
+            .because(&error)
         })?;
-        output.say(&format!("the secret is in {}; keep it to yourself", self.out.display()));
+        output.say(&format!(
+            "the secret is in {}; keep it to yourself",
+            self.out.display()
+        ));
         let shown = Shown::of(key.verifier());
         output.result("tally.key/v1", &shown, || shown.verifier.clone())?;
         Ok(Exit::Done)
@@ -116,12 +130,18 @@ impl Show {
             key => key.map(|key| key.verifier().clone()),
         };
         let verifier = verifier.map_err(|error| {
-            Failure::new(Exit::Usage, format!("`{}` is not a secret key", self.file.display()))
-                .because(&error)
+            Failure::new(
+                Exit::Usage,
+                format!("`{}` is not a secret key", self.file.display()),
+            )
+            .because(&error)
         })?;
         let shown = Shown::of(&verifier);
         output.result("tally.key/v1", &shown, || {
-            format!("name      {}\nkey id    {}\nverifier  {}", shown.name, shown.id, shown.verifier)
+            format!(
+                "name      {}\nkey id    {}\nverifier  {}",
+                shown.name, shown.id, shown.verifier
+            )
         })?;
         Ok(Exit::Done)
     }

@@ -114,10 +114,15 @@ impl Fetch {
     async fn fetch(self, output: Output) -> Outcome {
         let fetched = Fetched::from_nodes(&self.network.connect()?).await?;
         fetched.write(&self.folder)?;
-        let wrote =
-            Wrote { leaves: fetched.entries.len(), folder: self.folder.display().to_string() };
+        let wrote = Wrote {
+            leaves: fetched.entries.len(),
+            folder: self.folder.display().to_string(),
+        };
         output.result("tally.log-fetched/v1", &wrote, || {
-            format!("{} leaves and a checkpoint in {}", wrote.leaves, wrote.folder)
+            format!(
+                "{} leaves and a checkpoint in {}",
+                wrote.leaves, wrote.folder
+            )
         })?;
         Ok(Exit::Done)
     }
@@ -140,7 +145,10 @@ impl Fetched {
         // The checkpoint first, so that the entries reach at least as far.
         let (checkpoint, _, _) = audit::fetch_checkpoint(connections, node).await?;
         let entries = audit::fetch_log(connections, node).await?;
-        Ok(Fetched { entries, checkpoint })
+        Ok(Fetched {
+            entries,
+            checkpoint,
+        })
     }
 
     fn read(folder: &Path) -> Outcome<Fetched> {
@@ -148,7 +156,10 @@ impl Fetched {
         while folder.join(leaf_file(entries.len())).exists() {
             entries.push(files::read(&folder.join(leaf_file(entries.len())))?);
         }
-        Ok(Fetched { entries, checkpoint: files::read(&folder.join(CHECKPOINT))? })
+        Ok(Fetched {
+            entries,
+            checkpoint: files::read(&folder.join(CHECKPOINT))?,
+        })
     }
 
     fn write(&self, folder: &Path) -> Outcome<()> {
@@ -208,7 +219,9 @@ fn compare(
     verified: &mut Verified,
 ) -> Exit {
     let Ok(signed) = SignedCheckpoint::parse(checkpoint) else {
-        verified.sentences.push("\u{2013} There is no checkpoint to compare with yet.".to_owned());
+        verified
+            .sentences
+            .push("\u{2013} There is no checkpoint to compare with yet.".to_owned());
         return Exit::CannotVerify;
     };
     let stated = signed.checkpoint();
@@ -218,7 +231,8 @@ fn compare(
         .is_some_and(|version| version.receipt_policy().satisfied(&signed));
     if !satisfied {
         verified.holds = false;
-        let text = "\u{2717} The checkpoint is not cosigned by a majority of this election's nodes.";
+        let text =
+            "\u{2717} The checkpoint is not cosigned by a majority of this election's nodes.";
         verified.sentences.push(text.to_owned());
         return Exit::Invalid;
     }
@@ -253,7 +267,10 @@ struct Recomputed {
 impl Recomputed {
     fn read(view: &View<'_, ledger::Memory>) -> Result<Recomputed, ledger::Fault> {
         let counts = view.counts()?;
-        let rows = view.results()?.map(|results| results.statewide).unwrap_or_default();
+        let rows = view
+            .results()?
+            .map(|results| results.statewide)
+            .unwrap_or_default();
         let row = |row: &caucus::ResultRow| Row {
             group: row.group.to_string(),
             first_alignment: row.first.get(),
@@ -274,7 +291,12 @@ impl Recomputed {
 impl Verified {
     fn words(&self) -> String {
         let mut table = super::results::plain();
-        table.set_header(["group", "first alignment", "final alignment", "state delegate equivalents"]);
+        table.set_header([
+            "group",
+            "first alignment",
+            "final alignment",
+            "state delegate equivalents",
+        ]);
         for row in &self.statewide {
             table.add_row([
                 row.group.clone(),

@@ -42,7 +42,13 @@ use output::Output;
 
 /// Reports, receipts and results of a caucus night, from outside the cluster.
 #[derive(Debug, Parser)]
-#[command(name = "tally", version, about, max_term_width = 100, propagate_version = true)]
+#[command(
+    name = "tally",
+    version,
+    about,
+    max_term_width = 100,
+    propagate_version = true
+)]
 #[command(after_help = HELP_AFTER, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     /// Answer with one line of JSON on standard output.
@@ -117,7 +123,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let output = Output { json: cli.json, quiet: cli.quiet };
+    let output = Output {
+        json: cli.json,
+        quiet: cli.quiet,
+    };
     match dispatch(cli.verb, output) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -156,7 +165,7 @@ fn dispatch(verb: Verb, output: Output) -> Outcome {
         Verb::Enrol(verb) => verb.run(output),
         Verb::Revoke(verb) => verb.run(output),
         Verb::Close(verb) => verb.run(output),
-        Verb::Completions(verb) => verb.run(output),
+        Verb::Completions(verb) => verb.run(),
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::args::{Kept, Network, Patience, Trust};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use super::output::Output;
+use super::output::{Output, warn};
 use super::send::{self, Sent};
 use super::{files, on_network, trust};
 use crate::client::Client;
@@ -115,9 +115,9 @@ impl Verb {
 }
 
 fn entries(outbox: &Outbox<Directory>, start: &str) -> Outcome<Vec<Entry>> {
-    outbox.find(start).map_err(|error| {
-        Failure::new(Exit::Failed, "cannot read the outbox").because(&error)
-    })
+    outbox
+        .find(start)
+        .map_err(|error| Failure::new(Exit::Failed, "cannot read the outbox").because(&error))
 }
 
 impl List {
@@ -125,11 +125,19 @@ impl List {
         let outbox = self.kept.open()?;
         let entries: Vec<Row> = entries(&outbox, &self.start)?.iter().map(Row::of).collect();
         if entries.is_empty() {
-            output.say(&format!("nothing is kept in {}", outbox.disk().path().display()));
+            output.say(&format!(
+                "nothing is kept in {}",
+                outbox.disk().path().display()
+            ));
         }
         let listed = Listed { entries };
         output.result("tally.outbox/v1", &listed, || {
-            listed.entries.iter().map(Row::words).collect::<Vec<_>>().join("")
+            listed
+                .entries
+                .iter()
+                .map(Row::words)
+                .collect::<Vec<_>>()
+                .join("\n")
         })?;
         Ok(Exit::Done)
     }
@@ -137,7 +145,9 @@ impl List {
 
 impl Row {
     fn of(entry: &Entry) -> Row {
-        let leaf = SignedNote::parse(&entry.note).ok().and_then(|note| Leaf::parse(&note).ok());
+        let leaf = SignedNote::parse(&entry.note)
+            .ok()
+            .and_then(|note| Leaf::parse(&note).ok());
         let (leaf_index, refusal) = match &entry.state {
             State::Waiting => (None, None),
             State::Recorded(recorded) => (Some(recorded.leaf_index), None),
@@ -157,10 +167,15 @@ impl Row {
     }
 
     fn words(&self) -> String {
-        let leaf = self.leaf_index.map_or_else(String::new, |index| format!("leaf {index}"));
+        let leaf = self
+            .leaf_index
+            .map_or_else(String::new, |index| format!("leaf {index}"));
         let refusal = self.refusal.as_deref().unwrap_or_default();
-        let line = format!("{:<9}  {:<45} {:<11} {leaf}{refusal}", self.state, self.entry, self.act);
-        format!("{}\n", line.trim_end())
+        let line = format!(
+            "{:<9}  {:<45} {:<11} {leaf}{refusal}",
+            self.state, self.entry, self.act
+        );
+        line.trim_end().to_owned()
     }
 }
 
@@ -175,7 +190,11 @@ impl Send {
         });
         if open.is_empty() {
             output.say("nothing waits to be sent");
-            output.result("tally.outbox-sent/v1", &AllSent { sent: Vec::new() }, String::new)?;
+            output.result(
+                "tally.outbox-sent/v1",
+                &AllSent { sent: Vec::new() },
+                String::new,
+            )?;
             return Ok(Exit::Done);
         }
         let folder = outbox.disk().path();
@@ -189,7 +208,10 @@ impl Send {
         let mut all = Vec::new();
         for entry in &open {
             let Ok(note) = SignedNote::parse(&entry.note) else {
-                output.warn(&format!("`{}` is not a signed note and was left alone", entry.name));
+                warn(&format!(
+                    "`{}` is not a signed note and was left alone",
+                    entry.name
+                ));
                 continue;
             };
             let sent = send::deliver(&outbox, &client, &entry.name, &note, self.patience).await?;
@@ -199,7 +221,8 @@ impl Send {
         let exit = worst(&all);
         let sent = AllSent { sent: all };
         output.result("tally.outbox-sent/v1", &sent, || {
-            sent.sent.iter().map(|one| format!("{}  {}\n", one.state, one.entry)).collect()
+            let line = |one: &Sent| format!("{}  {}", one.state, one.entry);
+            sent.sent.iter().map(line).collect::<Vec<_>>().join("\n")
         })?;
         Ok(exit)
     }
@@ -217,14 +240,19 @@ impl Export {
     fn run(self, output: Output) -> Outcome {
         let outbox = self.kept.open()?;
         std::fs::create_dir_all(&self.folder).map_err(|error| {
-            Failure::new(Exit::Failed, format!("cannot make `{}`", self.folder.display()))
-                .because(&error)
+            Failure::new(
+                Exit::Failed,
+                format!("cannot make `{}`", self.folder.display()),
+            )
+            .because(&error)
         })?;
         let mut copied = Copied { files: Vec::new() };
         for entry in entries(&outbox, &self.start)? {
             let (note, receipt) = outbox.files(&entry);
             for name in std::iter::once(note).chain(receipt) {
-                copied.files.push(copy(outbox.disk().path(), &self.folder, &name)?);
+                copied
+                    .files
+                    .push(copy(outbox.disk().path(), &self.folder, &name)?);
             }
         }
         output.result("tally.files/v1", &copied, || copied.files.join("\n"))?;

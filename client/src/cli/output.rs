@@ -33,25 +33,11 @@ impl Output {
         words: impl FnOnce() -> String,
     ) -> Outcome<()> {
         if !self.json {
-            return self.print(&words());
+            return print(&words());
         }
         let line = serde_json::to_string(&Named { schema, value })
             .map_err(|error| Failure::new(Exit::Failed, "cannot write JSON").because(&error))?;
-        self.print(&line)
-    }
-
-    /// A line (or several) of data as it is.
-    pub(crate) fn print(self, text: &str) -> Outcome<()> {
-        let mut out = anstream::stdout().lock();
-        let end = if text.ends_with('\n') { "" } else { "\n" };
-        match write!(out, "{text}{end}").and_then(|()| out.flush()) {
-            // Whoever reads has had enough (`tally results | head`): that is no failure.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => {
-                Err(Failure::new(Exit::Failed, "cannot write to standard output").because(&error))
-            }
-            Ok(()) => Ok(()),
-        }
+        print(&line)
     }
 
     /// Talk: what is going on, for a person who watches.
@@ -59,11 +45,6 @@ impl Output {
         if !self.quiet && !self.json {
             let _ = writeln!(anstream::stderr().lock(), "{text}");
         }
-    }
-
-    /// A warning, which not even `--quiet` hides.
-    pub(crate) fn warn(self, text: &str) {
-        let _ = writeln!(anstream::stderr().lock(), "warning: {text}");
     }
 
     /// The end of a command that did not succeed.
@@ -94,4 +75,27 @@ impl Output {
             })
             .map(|answer| answer.unwrap_or(false))
     }
+}
+
+/// Lines of data as they are. No text, no line.
+pub(crate) fn print(text: &str) -> Outcome<()> {
+    let mut out = anstream::stdout().lock();
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        // Whoever reads has had enough (`tally results | head`): that is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => {
+            Err(Failure::new(Exit::Failed, "cannot write to standard output").because(&error))
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// A warning, which not even `--quiet` hides.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "warning: {text}");
 }

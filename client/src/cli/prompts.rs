@@ -23,7 +23,13 @@ pub(crate) fn sheet(output: Output, unit: &Unit, rules: &Rules) -> Outcome<RawWo
     };
     for group in rules.groups() {
         let first = Some(number(&format!("first alignment, {}", group.name))?);
-        raw.groups.insert(group.id.to_string(), RawRow { first, ..RawRow::default() });
+        raw.groups.insert(
+            group.id.to_string(),
+            RawRow {
+                first,
+                ..RawRow::default()
+            },
+        );
     }
     for group in rules.groups() {
         let last = Some(number(&format!("final alignment, {}", group.name))?);
@@ -38,7 +44,11 @@ pub(crate) fn sheet(output: Output, unit: &Unit, rules: &Rules) -> Outcome<RawWo
 }
 
 fn number(prompt: &str) -> Outcome<i64> {
-    Input::<i64>::new().with_prompt(prompt).interact_text().map_err(|error| {
-        Failure::new(Exit::Interrupted, "stopped at a question; nothing was sent").because(&error)
-    })
+    Input::<i64>::new()
+        .with_prompt(prompt)
+        .interact_text()
+        .map_err(|error| {
+            Failure::new(Exit::Interrupted, "stopped at a question; nothing was sent")
+                .because(&error)
+        })
 }

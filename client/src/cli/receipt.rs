@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use receipt::{
-    CheckResult, Leaf, Receipt, ReceiptError, UnverifiedReceipt, Verdict, Verification,
-};
+use receipt::{CheckResult, Leaf, Receipt, ReceiptError, UnverifiedReceipt, Verdict, Verification};
 use serde::Serialize;
 
 use super::args::Trust;
@@ -155,8 +153,9 @@ impl Judged {
         };
         let held = verification.receipt();
         let leaf = held.map(Receipt::leaf);
-        let signers =
-            held.into_iter().flat_map(|held| held.signers().iter().map(|one| one.id.to_string()));
+        let signers = held
+            .into_iter()
+            .flat_map(|held| held.signers().iter().map(|one| one.id.to_string()));
         Judged {
             file: file.display().to_string(),
             verdict,
@@ -198,59 +197,82 @@ impl CheckRow {
             CheckResult::Failed(_) => ("failed", '\u{2717}'),
             CheckResult::NotChecked => ("not_checked", '\u{2013}'),
         };
-        CheckRow { name: check.name.to_string(), result, sentence: check.sentence.clone(), mark }
+        CheckRow {
+            name: check.name.to_string(),
+            result,
+            sentence: check.sentence.clone(),
+            mark,
+        }
     }
 }
 
 /// The figures of a report, to be compared with the paper sheet.
 fn figures(leaf: &Leaf, election: &receipt::Election) -> String {
-    let Leaf::Submission(submission) = leaf else { return String::new() };
+    let Leaf::Submission(submission) = leaf else {
+        return String::new();
+    };
     let unit = election.latest().roster().unit(&submission.unit);
-    unit.map(|unit| submit::summary(unit, &submission.figures.worksheet)).unwrap_or_default()
+    unit.map(|unit| submit::summary(unit, &submission.figures.worksheet))
+        .unwrap_or_default()
 }
 
 fn words(verified: &Verified, genesis: &merkle::Hash, quiet: bool) -> String {
-    let mut text = String::new();
+    if quiet {
+        let line = |one: &Judged| format!("{}: {}", one.file, one.sentence);
+        return verified
+            .receipts
+            .iter()
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("\n");
+    }
+    let code = receipt::Fingerprint::of(*genesis);
     let pin = if verified.pinned {
-        "\u{2713} The bundle is the one whose fingerprint you gave".to_owned()
+        format!("\u{2713} The bundle is the one whose fingerprint you gave: {code}.")
     } else {
-        "\u{2013} No fingerprint was given, so the bundle is taken at its word".to_owned()
+        format!(
+            "\u{2013} No fingerprint was given, so the bundle is taken at its word: {code}.\n  \
+             Compare this code with the published one."
+        )
     };
-    if !quiet {
-        let code = receipt::Fingerprint::of(*genesis);
-        text.push_str(&format!("{pin}: {code}.\n"));
+    let receipts = verified.receipts.iter().map(Judged::words);
+    std::iter::once(pin)
+        .chain(receipts)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+impl Judged {
+    fn words(&self) -> String {
+        let checks = self
+            .checks
+            .iter()
+            .map(|check| format!("  {} {}", check.mark, check.sentence));
+        let ignored = self.ignored.iter().map(|line| format!("  \u{2013} {line}"));
+        let figures = self.shown.lines().map(|line| format!("    {line}"));
+        let mut lines = vec![self.file.clone()];
+        lines.extend(checks.chain(ignored).chain(figures));
+        lines.push(self.sentence.clone());
+        lines.join("\n")
     }
-    for one in &verified.receipts {
-        if !quiet {
-            text.push_str(&format!("\n{}\n", one.file));
-            for check in &one.checks {
-                text.push_str(&format!("  {} {}\n", check.mark, check.sentence));
-            }
-            for line in &one.ignored {
-                text.push_str(&format!("  \u{2013} {line}\n"));
-            }
-            for line in one.shown.lines() {
-                text.push_str(&format!("    {line}\n"));
-            }
-            text.push_str(&format!("{}\n", one.sentence));
-        } else {
-            text.push_str(&format!("{}: {}\n", one.file, one.sentence));
-        }
-    }
-    text
 }
 
 impl Show {
     fn run(self, output: Output) -> Outcome {
         let bytes = files::read(&self.file)?;
         let receipt = UnverifiedReceipt::parse(&bytes).map_err(|error| {
-            Failure::new(Exit::Invalid, format!("`{}` is not a receipt", self.file.display()))
-                .because(&error)
+            Failure::new(
+                Exit::Invalid,
+                format!("`{}` is not a receipt", self.file.display()),
+            )
+            .because(&error)
         })?;
         let checkpoint = receipt.checkpoint();
         let shown = Shown {
-            kind: Leaf::parse_entry(receipt.entry())
-                .map_or_else(|_| "unknown".to_owned(), |(leaf, _)| leaf.kind().to_string()),
+            kind: Leaf::parse_entry(receipt.entry()).map_or_else(
+                |_| "unknown".to_owned(),
+                |(leaf, _)| leaf.kind().to_string(),
+            ),
             leaf_index: receipt.index().get(),
             leaf_hash: receipt.leaf_hash().to_hex(),
             code: receipt.code().to_string(),

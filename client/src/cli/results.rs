@@ -96,7 +96,10 @@ impl Results {
 
     async fn show(self, output: Output) -> Outcome {
         let connections = self.network.connect()?;
-        let request = v1::GetResultsRequest { units: self.units, local: self.local };
+        let request = v1::GetResultsRequest {
+            units: self.units,
+            local: self.local,
+        };
         let answer = connections
             .any(|channel| async move {
                 v1::results_client::ResultsClient::new(channel)
@@ -139,7 +142,8 @@ impl From<v1::ResultsSnapshot> for Snapshot {
             election: wire.election,
             rehearsal: wire.rehearsal,
             tree_size: wire.tree_size,
-            root: merkle::Hash::from_slice(&wire.root).map_or_else(String::new, |root| root.to_hex()),
+            root: merkle::Hash::from_slice(&wire.root)
+                .map_or_else(String::new, |root| root.to_hex()),
             units_total: wire.units_total,
             units_reported: wire.units_reported,
             units_held: wire.units_held,
@@ -151,6 +155,22 @@ impl From<v1::ResultsSnapshot> for Snapshot {
             pools: wire.pools.into_iter().map(area).collect(),
             units: wire.units.into_iter().map(unit).collect(),
         }
+    }
+}
+
+impl Area {
+    fn words(&self) -> String {
+        let Area {
+            id,
+            name,
+            units_total,
+            units_reported,
+            groups,
+        } = self;
+        format!(
+            "{name} ({id}), {units_reported} of {units_total} units\n{}",
+            table(groups)
+        )
     }
 }
 
@@ -170,23 +190,14 @@ impl From<v1::GroupResult> for Row {
 
 impl Snapshot {
     pub(crate) fn words(&self, areas: bool) -> String {
-        let mut text = format!("{}\n{}\n", self.heading(), table(&self.statewide));
+        let mut parts = vec![format!("{}\n{}", self.heading(), table(&self.statewide))];
         if areas {
-            for area in self.counties.iter().chain(&self.pools) {
-                text.push_str(&format!(
-                    "\n{} ({}), {} of {} units\n{}\n",
-                    area.name,
-                    area.id,
-                    area.units_reported,
-                    area.units_total,
-                    table(&area.groups)
-                ));
-            }
+            parts.extend(self.counties.iter().chain(&self.pools).map(Area::words));
         }
         if !self.units.is_empty() {
-            text.push_str(&format!("\n{}\n", self.units_table()));
+            parts.push(self.units_table().to_string());
         }
-        text
+        parts.join("\n\n")
     }
 
     /// How complete, how sure and how old, before any figure.
@@ -195,21 +206,22 @@ impl Snapshot {
         let sure = if self.confirmed_by_majority {
             "confirmed by a majority".to_owned()
         } else {
-            format!("as node {} has it, {} ms after the leader's last word", self.node, self.leader_heard_ms_ago)
+            format!(
+                "as node {} has it, {} ms after the leader's last word",
+                self.node, self.leader_heard_ms_ago
+            )
         };
         format!(
             "{rehearsal}{}: {} of {} units reported, {} held; log of {} leaves, {sure}",
-            self.election,
-            self.units_reported,
-            self.units_total,
-            self.units_held,
-            self.tree_size,
+            self.election, self.units_reported, self.units_total, self.units_held, self.tree_size,
         )
     }
 
     fn units_table(&self) -> Table {
         let mut table = plain();
-        table.set_header(["unit", "name", "standing", "leaf", "seq", "people", "remarks"]);
+        table.set_header([
+            "unit", "name", "standing", "leaf", "seq", "people", "remarks",
+        ]);
         for unit in &self.units {
             let rivals = (unit.rivals > 0).then(|| format!("{} rivals", unit.rivals));
             let remarks: Vec<String> = rivals.into_iter().chain(unit.findings.clone()).collect();
@@ -229,7 +241,12 @@ impl Snapshot {
 
 fn table(rows: &[Row]) -> Table {
     let mut table = plain();
-    table.set_header(["group", "first alignment", "final alignment", "state delegate equivalents"]);
+    table.set_header([
+        "group",
+        "first alignment",
+        "final alignment",
+        "state delegate equivalents",
+    ]);
     for row in rows {
         table.add_row([
             row.name.clone(),

@@ -35,12 +35,24 @@ pub(crate) struct Revoke {
 impl Revoke {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let key = read_verifier(&self.verifier)?;
-        let earlier = if self.doubt { Earlier::Doubt } else { Earlier::Stand };
+        let earlier = if self.doubt {
+            Earlier::Doubt
+        } else {
+            Earlier::Stand
+        };
         let question = format!("Revoke {} (key id {})?", key.name(), key.id());
-        let key = KeyReference { name: key.name().clone(), id: key.id() };
+        let key = KeyReference {
+            name: key.name().clone(),
+            id: key.id(),
+        };
         let reason = self.act.reason.clone();
         on_network(self.act.carry(output, &question, |header| {
-            Leaf::Revoke(RevokeLeaf { header, key, earlier, reason })
+            Leaf::Revoke(RevokeLeaf {
+                header,
+                key,
+                earlier,
+                reason,
+            })
         }))
     }
 }

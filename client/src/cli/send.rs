@@ -10,6 +10,7 @@ use super::failure::{Failure, Outcome};
 use super::output::Output;
 use crate::answer::{Effect, Head, Refused};
 use crate::client::Client;
+use crate::connection::NodeAddress;
 use crate::disk::Directory;
 use crate::outbox::{EntryName, Outbox, Recorded};
 use crate::retry::{Delivery, NotYet, Receipted};
@@ -64,7 +65,9 @@ pub(crate) fn entry_name(note: &SignedNote) -> Outcome<EntryName> {
     let leaf = Leaf::parse(note).map_err(|error| {
         Failure::new(Exit::Usage, "this is not a note of an election").because(&error)
     })?;
-    let subject = leaf.unit().map_or_else(|| leaf.kind().to_string(), ToString::to_string);
+    let subject = leaf
+        .unit()
+        .map_or_else(|| leaf.kind().to_string(), ToString::to_string);
     let id = leaf.header().map(|header| header.id);
     id.map(|id| EntryName::new(&subject, &id))
         .ok_or_else(|| Failure::new(Exit::Usage, "totals are signed by nobody"))
@@ -74,9 +77,12 @@ pub(crate) fn entry_name(note: &SignedNote) -> Outcome<EntryName> {
 pub(crate) fn keep(outbox: &Outbox<Directory>, note: &SignedNote) -> Outcome<EntryName> {
     let name = entry_name(note)?;
     outbox.keep(&name, note.bytes()).map_err(|error| {
-        Failure::new(Exit::Failed, "the note could not be kept, so it was not sent")
-            .because(&error)
-            .now("make room or give another folder with --outbox DIR, and try again")
+        Failure::new(
+            Exit::Failed,
+            "the note could not be kept, so it was not sent",
+        )
+        .because(&error)
+        .now("make room or give another folder with --outbox DIR, and try again")
     })?;
     Ok(name)
 }
@@ -93,15 +99,30 @@ pub(crate) async fn deliver(
     let sent = about(outbox, name, note);
     match client.submit_signed(note).await {
         Delivery::Receipted(receipted) => receipted_sent(sent, outbox, name, &receipted),
-        Delivery::Refused { refusal, head, node } => {
-            outbox.mark_refused(name, &refusal).map_err(|error| disk(&error))?;
-            let address = client.connections().address(node).map(ToString::to_string);
-            Ok(refused_sent(sent, refusal, head, address))
+        Delivery::Refused {
+            refusal,
+            head,
+            node,
+        } => {
+            outbox
+                .mark_refused(name, &refusal)
+                .map_err(|error| disk(&error))?;
+            Ok(refused_sent(
+                sent,
+                refusal,
+                head,
+                client.connections().address(node),
+            ))
         }
         Delivery::NotYet(known) => {
             if let Some((effect, leaf)) = known.recorded {
-                let recorded = Recorded { leaf_index: leaf.index.get(), effect };
-                outbox.mark_recorded(name, &recorded).map_err(|error| disk(&error))?;
+                let recorded = Recorded {
+                    leaf_index: leaf.index.get(),
+                    effect,
+                };
+                outbox
+                    .mark_recorded(name, &recorded)
+                    .map_err(|error| disk(&error))?;
             }
             Ok(not_yet_sent(sent, &known, &client))
         }
@@ -114,8 +135,12 @@ pub(crate) fn about(outbox: &Outbox<Directory>, name: &EntryName, note: &SignedN
     let folder = outbox.disk().path();
     Sent {
         entry: name.to_string(),
-        act: leaf.as_ref().map_or_else(String::new, |leaf| leaf.kind().to_string()),
-        unit: leaf.as_ref().and_then(|leaf| leaf.unit().map(ToString::to_string)),
+        act: leaf
+            .as_ref()
+            .map_or_else(String::new, |leaf| leaf.kind().to_string()),
+        unit: leaf
+            .as_ref()
+            .and_then(|leaf| leaf.unit().map(ToString::to_string)),
         state: "waiting",
         effect: None,
         leaf_index: None,
@@ -141,22 +166,37 @@ fn receipted_sent(
     receipted: &Receipted<receipt::Receipt>,
 ) -> Outcome<Sent> {
     // The receipt has been verified; the note is done once it lies beside it.
-    outbox.keep_receipt(name, &receipted.bytes).map_err(|error| disk(&error))?;
-    let path = outbox.disk().path().join(format!("{name}.receipt")).display().to_string();
+    outbox
+        .keep_receipt(name, &receipted.bytes)
+        .map_err(|error| disk(&error))?;
+    let path = outbox
+        .disk()
+        .path()
+        .join(format!("{name}.receipt"))
+        .display()
+        .to_string();
     let proof = &receipted.receipt;
     let (effect, verdict) = match receipted.effect {
         Effect::Recorded => (Exit::Done, "Received."),
-        Effect::Corrected => (Exit::Done, "Received: it stands in place of the report before."),
+        Effect::Corrected => (
+            Exit::Done,
+            "Received: it stands in place of the report before.",
+        ),
         Effect::AlreadyRecorded => (Exit::Done, "Received before: this is the same report."),
-        Effect::Superseded => {
-            (Exit::Done, "Received late: a correction of it stands already.")
-        }
+        Effect::Superseded => (
+            Exit::Done,
+            "Received late: a correction of it stands already.",
+        ),
         Effect::Rival => (
             Exit::Conflict,
             "Received, but another report stands for this unit. Headquarters will look at both.",
         ),
     };
-    let nodes: Vec<&str> = proof.signers().iter().map(|signer| signer.id.as_str()).collect();
+    let nodes: Vec<&str> = proof
+        .signers()
+        .iter()
+        .map(|signer| signer.id.as_str())
+        .collect();
     sent.words = format!(
         "{verdict}\n  leaf     {}\n  code     {}   write it on the paper sheet\n  cosigned by {}\n  receipt  {path}",
         proof.index(),
@@ -179,14 +219,14 @@ fn refused_sent(
     mut sent: Sent,
     refusal: Refused,
     head: Option<Head>,
-    node: Option<String>,
+    node: Option<&NodeAddress>,
 ) -> Sent {
     sent.words = format!(
         "Refused ({}): {}\n  now: {}\n  said by {}; the note stays in the outbox",
         refusal.code,
         refusal.message,
         refusal.advice,
-        node.as_deref().unwrap_or("a node"),
+        node.map_or("a node", NodeAddress::as_str),
     );
     sent.state = "refused";
     sent.leaf_index = refusal.leaf_index;
@@ -197,7 +237,7 @@ fn refused_sent(
 }
 
 fn not_yet_sent(mut sent: Sent, known: &NotYet, client: &Client) -> Sent {
-    let mut words = match &known.recorded {
+    let mut lines = vec![match &known.recorded {
         Some((effect, leaf)) => {
             sent.state = "recorded";
             sent.effect = Some(*effect);
@@ -210,14 +250,16 @@ fn not_yet_sent(mut sent: Sent, known: &NotYet, client: &Client) -> Sent {
             )
         }
         None => format!("Not sent yet. It is safe here: {}", sent.note),
-    };
+    }];
     for (node, trouble) in &known.troubles {
-        if let Some(address) = client.connections().address(*node) {
-            words.push_str(&format!("\n  {address}: {trouble}"));
-        }
+        let address = client
+            .connections()
+            .address(*node)
+            .map_or("a node", NodeAddress::as_str);
+        lines.push(format!("  {address}: {trouble}"));
     }
-    words.push_str("\nTry again with `tally outbox send`; sending twice is harmless.");
-    sent.words = words;
+    lines.push("Try again with `tally outbox send`; sending twice is harmless.".to_owned());
+    sent.words = lines.join("\n");
     sent.attempts = known.attempts;
     sent.exit = Exit::NoAnswer;
     sent

@@ -38,16 +38,28 @@ impl Sheet {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let opened = trust::open_folder(&self.trust)?;
         let version = opened.election.latest();
-        let unit = version.roster().unit(&self.unit).ok_or_else(|| unknown_unit(&self.unit))?;
+        let unit = version
+            .roster()
+            .unit(&self.unit)
+            .ok_or_else(|| unknown_unit(&self.unit))?;
         let text = crate::sheet::Sheet::blank(&unit.id, version.rules());
-        let blank = Blank { unit: unit.id.as_str(), name: &unit.name, toml: &text };
-        output.result("tally.sheet/v1", &blank, || format!("# {}\n{text}", unit.name))?;
+        let blank = Blank {
+            unit: unit.id.as_str(),
+            name: &unit.name,
+            toml: &text,
+        };
+        output.result("tally.sheet/v1", &blank, || {
+            format!("# {}\n{text}", unit.name)
+        })?;
         Ok(Exit::Done)
     }
 }
 
 /// The unit is not on the roster.
 pub(crate) fn unknown_unit(unit: &UnitId) -> Failure {
-    Failure::new(Exit::Usage, format!("there is no unit `{unit}` in this election"))
-        .now("check the precinct's id on the sheet; `tally election show --units` lists all")
+    Failure::new(
+        Exit::Usage,
+        format!("there is no unit `{unit}` in this election"),
+    )
+    .now("check the precinct's id on the sheet; `tally election show --units` lists all")
 }

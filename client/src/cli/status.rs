@@ -95,17 +95,33 @@ impl Cluster {
                     Ok(status) => (Some(Says::of(status)), None),
                     Err(trouble) => (None, Some(trouble.to_string())),
                 };
-                Node { address: address.to_string(), trouble, says }
+                Node {
+                    address: address.to_string(),
+                    trouble,
+                    says,
+                }
             })
             .collect();
         let problems = problems(&nodes);
-        Cluster { healthy: problems.is_empty(), problems, nodes }
+        Cluster {
+            healthy: problems.is_empty(),
+            problems,
+            nodes,
+        }
     }
 
     fn words(&self) -> String {
         let mut table = plain();
         table.set_header([
-            "node", "address", "role", "term", "applied", "flushed", "leaves", "checkpoint", "root",
+            "node",
+            "address",
+            "role",
+            "term",
+            "applied",
+            "flushed",
+            "leaves",
+            "checkpoint",
+            "root",
         ]);
         for node in &self.nodes {
             match &node.says {
@@ -123,20 +139,19 @@ impl Cluster {
                 None => table.add_row(["?", &node.address, "no answer"]),
             };
         }
-        let mut text = format!("{table}\n");
-        for problem in &self.problems {
-            text.push_str(&format!("! {problem}\n"));
-        }
-        if self.healthy {
-            text.push_str("healthy: every node answers, one leads, all agree and cosign\n");
-        }
-        text
+        let problems = self.problems.iter().map(|problem| format!("! {problem}"));
+        let healthy = "healthy: every node answers, one leads, all agree and cosign".to_owned();
+        let mut lines = vec![table.to_string()];
+        lines.extend(problems.chain(self.healthy.then_some(healthy)));
+        lines.join("\n")
     }
 }
 
 impl Says {
     fn of(status: v1::NodeStatus) -> Says {
-        let hex = |bytes: &[u8]| merkle::Hash::from_slice(bytes).map_or_else(String::new, |hash| hash.to_hex());
+        let hex = |bytes: &[u8]| {
+            merkle::Hash::from_slice(bytes).map_or_else(String::new, |hash| hash.to_hex())
+        };
         Says {
             root: hex(&status.root),
             leaf_digest: hex(&status.leaf_digest),
@@ -168,7 +183,10 @@ fn problems(nodes: &[Node]) -> Vec<String> {
         match (&node.says, &node.trouble) {
             (Some(says), _) => {
                 if !says.cosigning_stopped.is_empty() {
-                    problems.push(format!("{} does not cosign: {}", says.node, says.cosigning_stopped));
+                    problems.push(format!(
+                        "{} does not cosign: {}",
+                        says.node, says.cosigning_stopped
+                    ));
                 }
                 if matches!(says.role.as_str(), "uninitialized" | "stopped") {
                     problems.push(format!("{} is {}", says.node, says.role));
@@ -181,20 +199,32 @@ fn problems(nodes: &[Node]) -> Vec<String> {
         }
     }
     let says = || nodes.iter().filter_map(|node| node.says.as_ref());
-    let leaders: BTreeSet<u64> = says().map(|says| says.leader).filter(|one| *one != 0).collect();
+    let leaders: BTreeSet<u64> = says()
+        .map(|says| says.leader)
+        .filter(|one| *one != 0)
+        .collect();
     if leaders.is_empty() && says().next().is_some() {
         problems.push("nobody leads".to_owned());
     }
     if leaders.len() > 1 {
-        problems.push(format!("the nodes name {} different leaders", leaders.len()));
+        problems.push(format!(
+            "the nodes name {} different leaders",
+            leaders.len()
+        ));
     }
     let mut roots: BTreeMap<u64, BTreeSet<(&str, &str)>> = BTreeMap::new();
     for says in says() {
-        roots.entry(says.tree_size).or_default().insert((&says.root, &says.leaf_digest));
+        roots
+            .entry(says.tree_size)
+            .or_default()
+            .insert((&says.root, &says.leaf_digest));
     }
     for (size, roots) in roots {
         if roots.len() > 1 {
-            problems.push(format!("CONTRADICTION: {} different states of {size} leaves", roots.len()));
+            problems.push(format!(
+                "CONTRADICTION: {} different states of {size} leaves",
+                roots.len()
+            ));
         }
     }
     let elections: BTreeSet<&str> = says().map(|says| says.election.as_str()).collect();
@@ -222,7 +252,12 @@ mod tests {
 
     fn cluster(statuses: [Result<v1::NodeStatus, Trouble>; 3]) -> Cluster {
         let address = NodeAddress::parse("127.0.0.1:1").unwrap();
-        Cluster::of(statuses.into_iter().map(|status| (address.clone(), status)).collect())
+        Cluster::of(
+            statuses
+                .into_iter()
+                .map(|status| (address.clone(), status))
+                .collect(),
+        )
     }
 
     #[test]
@@ -234,19 +269,28 @@ mod tests {
     #[test]
     fn two_roots_of_one_size_are_a_contradiction() {
         let cluster = cluster([Ok(status(1, 1)), Ok(status(2, 2)), Ok(status(3, 1))]);
-        assert!(cluster.problems[0].starts_with("CONTRADICTION"), "{:?}", cluster.problems);
+        assert!(
+            cluster.problems[0].starts_with("CONTRADICTION"),
+            "{:?}",
+            cluster.problems
+        );
     }
 
     #[test]
     fn a_node_that_is_behind_is_no_contradiction() {
-        let behind = v1::NodeStatus { tree_size: 3, ..status(3, 9) };
+        let behind = v1::NodeStatus {
+            tree_size: 3,
+            ..status(3, 9)
+        };
         assert!(cluster([Ok(status(1, 1)), Ok(status(2, 1)), Ok(behind)]).healthy);
     }
 
     #[test]
     fn a_silent_node_and_a_stopped_cosigner_are_named() {
-        let stopped =
-            v1::NodeStatus { cosigning_stopped: "root mismatch".to_owned(), ..status(2, 1) };
+        let stopped = v1::NodeStatus {
+            cosigning_stopped: "root mismatch".to_owned(),
+            ..status(2, 1)
+        };
         let cluster = cluster([Ok(status(1, 1)), Ok(stopped), Err(Trouble::TimedOut)]);
         assert_eq!(cluster.problems.len(), 2, "{:?}", cluster.problems);
     }

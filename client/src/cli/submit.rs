@@ -89,7 +89,10 @@ impl Submit {
         }
         desk.confirm(&worksheet)?;
         let unit = desk.unit.id.clone();
-        let report = Report { evidence, ..Report::first(unit, worksheet.clone()) };
+        let report = Report {
+            evidence,
+            ..Report::first(unit, worksheet.clone())
+        };
         let sent = desk.sign_and_carry(report.clone()).await?;
         match (sent.effect, sent.head) {
             (Some(Effect::Rival), Some(head)) if desk.wants_correction(&sent, head)? => {
@@ -135,9 +138,8 @@ impl<'a> Desk<'a> {
         if election.kind() == receipt::ElectionKind::Rehearsal {
             output.say("REHEARSAL: nothing sent here counts");
         }
-        let client = connections.map(|connections| {
-            Client::new(connections, std::sync::Arc::clone(&election))
-        });
+        let client = connections
+            .map(|connections| Client::new(connections, std::sync::Arc::clone(&election)));
         Ok(Desk {
             output,
             signing,
@@ -157,9 +159,12 @@ impl<'a> Desk<'a> {
         let raw = match file {
             Some(file) => {
                 let wrong = |error: crate::sheet::BadSheet| {
-                    Failure::new(Exit::Usage, format!("cannot read the sheet `{}`", file.display()))
-                        .why(error.to_string())
-                        .now("`tally sheet UNIT` prints an empty one to fill in")
+                    Failure::new(
+                        Exit::Usage,
+                        format!("cannot read the sheet `{}`", file.display()),
+                    )
+                    .why(error.to_string())
+                    .now("`tally sheet UNIT` prints an empty one to fill in")
                 };
                 crate::sheet::Sheet::parse(&files::read_text(file)?)
                     .and_then(|sheet| sheet.to_raw())
@@ -178,8 +183,12 @@ impl<'a> Desk<'a> {
 
     /// The photographs, by hash.
     pub(crate) fn evidence(&self) -> Outcome<Vec<Evidence>> {
-        let mut evidence =
-            self.signing.photos.iter().map(|file| photo(file)).collect::<Outcome<Vec<_>>>()?;
+        let mut evidence = self
+            .signing
+            .photos
+            .iter()
+            .map(|file| photo(file))
+            .collect::<Outcome<Vec<_>>>()?;
         evidence.sort_by_cached_key(|one| note::b64::encode_hash(&one.hash));
         evidence.dedup_by_key(|one| one.hash);
         Ok(evidence)
@@ -194,7 +203,9 @@ impl<'a> Desk<'a> {
     ) -> Outcome<Option<SignedNote>> {
         let mut other = None;
         for entry in self.outbox.list().map_err(|error| send::disk(&error))? {
-            let Some((note, submission)) = self.own_report(&entry.note) else { continue };
+            let Some((note, submission)) = self.own_report(&entry.note) else {
+                continue;
+            };
             let figures = &submission.figures;
             if figures.worksheet == *worksheet && figures.evidence == evidence {
                 return Ok(Some(note));
@@ -206,7 +217,10 @@ impl<'a> Desk<'a> {
         match other {
             Some(name) => Err(Failure::new(
                 Exit::Conflict,
-                format!("other figures for {} are in the outbox already", self.unit.id),
+                format!(
+                    "other figures for {} are in the outbox already",
+                    self.unit.id
+                ),
             )
             .why(format!("see `{name}` in `tally outbox list`"))
             .now("if these figures are the right ones, send them with `tally correct`")),
@@ -216,7 +230,9 @@ impl<'a> Desk<'a> {
 
     fn own_report(&self, bytes: &[u8]) -> Option<(SignedNote, Submission)> {
         let note = SignedNote::parse(bytes).ok()?;
-        let Ok(Leaf::Submission(submission)) = Leaf::parse(&note) else { return None };
+        let Ok(Leaf::Submission(submission)) = Leaf::parse(&note) else {
+            return None;
+        };
         let own = submission.header.genesis == Some(*self.election.genesis())
             && submission.unit == self.unit.id;
         own.then_some((note, *submission))
@@ -229,7 +245,9 @@ impl<'a> Desk<'a> {
         for finding in &findings {
             self.output.say(&format!("  {}", finding_line(finding)));
         }
-        let grave = findings.iter().any(|finding| finding.severity() == Severity::Error);
+        let grave = findings
+            .iter()
+            .any(|finding| finding.severity() == Severity::Error);
         if self.signing.yes {
             return Ok(());
         }
@@ -247,11 +265,16 @@ impl<'a> Desk<'a> {
         if !grave {
             return Ok(());
         }
-        let failure = Failure::new(Exit::Usage, "the sheet contradicts the rules; nothing was sent");
+        let failure = Failure::new(
+            Exit::Usage,
+            "the sheet contradicts the rules; nothing was sent",
+        );
         Err(findings
             .iter()
             .filter(|finding| finding.severity() == Severity::Error)
-            .fold(failure, |failure, finding| failure.why(finding_line(finding)))
+            .fold(failure, |failure, finding| {
+                failure.why(finding_line(finding))
+            })
             .now("mend the sheet; if the paper says the same, send it with --yes"))
     }
 
@@ -292,18 +315,30 @@ impl<'a> Desk<'a> {
 fn unit_of(key: &SignerKey, election: &Election) -> Outcome<Unit> {
     let name = key.verifier().name().to_string();
     let wrong = |why: String| {
-        Failure::new(Exit::Usage, "this key does not report for a unit of this election")
-            .why(why)
-            .now("use the chair's key of your own precinct; `tally key show FILE` says whose it is")
+        Failure::new(
+            Exit::Usage,
+            "this key does not report for a unit of this election",
+        )
+        .why(why)
+        .now("use the chair's key of your own precinct; `tally key show FILE` says whose it is")
     };
     let mut parts = name.split('/');
-    let (of, unit) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (of, unit) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
     if of != election.id().as_str() {
-        return Err(wrong(format!("its name is `{name}`, the election is `{}`", election.id())));
+        return Err(wrong(format!(
+            "its name is `{name}`, the election is `{}`",
+            election.id()
+        )));
     }
     let unit = UnitId::parse(unit).map_err(|error| wrong(error.to_string()))?;
     let roster = election.latest().roster();
-    roster.unit(&unit).cloned().ok_or_else(|| sheet::unknown_unit(&unit))
+    roster
+        .unit(&unit)
+        .cloned()
+        .ok_or_else(|| sheet::unknown_unit(&unit))
 }
 
 /// One finding as the chair reads it.
@@ -316,19 +351,37 @@ pub(crate) fn summary(unit: &Unit, worksheet: &Worksheet) -> String {
     let row = |name: &str, cells: Vec<String>| format!("  {name:<17} {}", cells.join("  "));
     let first = worksheet.first.iter().filter(|(_, count)| count.get() > 0);
     let last = worksheet.last.iter().filter(|(_, count)| count.get() > 0);
-    let delegates = worksheet.reported.iter().filter(|(_, count)| count.get() > 0);
+    let delegates = worksheet
+        .reported
+        .iter()
+        .filter(|(_, count)| count.get() > 0);
     [
-        format!("{} ({}), {} people", unit.name, unit.id, worksheet.attendees),
-        row("first alignment", first.map(|(group, n)| format!("{group} {n}")).collect()),
-        row("final alignment", last.map(|(group, n)| format!("{group} {n}")).collect()),
-        row("delegates", delegates.map(|(group, n)| format!("{group} {n}")).collect()),
+        format!(
+            "{} ({}), {} people",
+            unit.name, unit.id, worksheet.attendees
+        ),
+        row(
+            "first alignment",
+            first.map(|(group, n)| format!("{group} {n}")).collect(),
+        ),
+        row(
+            "final alignment",
+            last.map(|(group, n)| format!("{group} {n}")).collect(),
+        ),
+        row(
+            "delegates",
+            delegates.map(|(group, n)| format!("{group} {n}")).collect(),
+        ),
     ]
     .join("\n")
 }
 
 fn photo(file: &Path) -> Outcome<Evidence> {
     let bytes = files::read(file)?;
-    let extension = file.extension().and_then(|text| text.to_str()).unwrap_or_default();
+    let extension = file
+        .extension()
+        .and_then(|text| text.to_str())
+        .unwrap_or_default();
     let media_type = match extension.to_ascii_lowercase().as_str() {
         "jpg" | "jpeg" => "image/jpeg",
         "png" => "image/png",
@@ -338,8 +391,15 @@ fn photo(file: &Path) -> Outcome<Evidence> {
         _ => "application/octet-stream",
     };
     let media_type = MediaType::parse(media_type).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("cannot name the type of `{}`", file.display()))
+        Failure::new(
+            Exit::Usage,
+            format!("cannot name the type of `{}`", file.display()),
+        )
     })?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    Ok(Evidence { hash: sha256(&bytes), media_type, bytes: length })
+    Ok(Evidence {
+        hash: sha256(&bytes),
+        media_type,
+        bytes: length,
+    })
 }

@@ -43,19 +43,29 @@ pub(crate) fn open_folder(trust: &Trust) -> Outcome<Opened> {
 
 fn open_at(folder: &Path, fingerprint: Option<Fingerprint>) -> Outcome<Opened> {
     let bundle = bundle::read_folder(folder).map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot read the bundle in `{}`", folder.display()))
-            .because(&error)
+        Failure::new(
+            Exit::Usage,
+            format!("cannot read the bundle in `{}`", folder.display()),
+        )
+        .because(&error)
     })?;
     let (pin, pinned) = match fingerprint {
         Some(given) => (given, Pinned::Given),
         None => (own_fingerprint(&bundle, folder)?, Pinned::FromBundle),
     };
     let election = Election::open(&bundle, pin).map_err(|error| {
-        Failure::new(Exit::Invalid, format!("the bundle in `{}` does not hold", folder.display()))
-            .because(&error)
-            .now("compare the fingerprint with the one published; fetch the bundle anew")
+        Failure::new(
+            Exit::Invalid,
+            format!("the bundle in `{}` does not hold", folder.display()),
+        )
+        .because(&error)
+        .now("compare the fingerprint with the one published; fetch the bundle anew")
     })?;
-    Ok(Opened { bundle, election: Arc::new(election), pinned })
+    Ok(Opened {
+        bundle,
+        election: Arc::new(election),
+        pinned,
+    })
 }
 
 /// The fingerprint that the bundle gives itself.
@@ -63,9 +73,14 @@ fn own_fingerprint(bundle: &Bundle, folder: &Path) -> Outcome<Fingerprint> {
     let first = bundle.manifests.iter().find(|bundled| {
         matches!(Leaf::parse(&bundled.note), Ok(Leaf::Manifest(manifest)) if manifest.version == 1)
     });
-    first.map(|bundled| Fingerprint::of(bundled.note.text_hash())).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("there is no manifest in `{}`", folder.display()))
-    })
+    first
+        .map(|bundled| Fingerprint::of(bundled.note.text_hash()))
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                format!("there is no manifest in `{}`", folder.display()),
+            )
+        })
 }
 
 /// Opens the election for sending: the bundle is fetched from a node and checked against the
@@ -98,8 +113,11 @@ pub(crate) async fn open_for_sending(
     match bundle::fetch(&connections, pin).await {
         Ok((bundle, election)) => {
             keep_bundle(&bundle, &pin, outbox);
-            let opened =
-                Opened { bundle, election: Arc::new(election), pinned: Pinned::Given };
+            let opened = Opened {
+                bundle,
+                election: Arc::new(election),
+                pinned: Pinned::Given,
+            };
             Ok((opened, Some(connections)))
         }
         Err(FetchError::NoAnswer(error)) => match kept {
@@ -109,11 +127,12 @@ pub(crate) async fn open_for_sending(
             }
             None => Err(no_answer("fetch the election bundle", &error)),
         },
-        Err(error @ (FetchError::Malformed | FetchError::Untrusted(_))) => {
-            Err(Failure::new(Exit::Invalid, "a node serves another election; nothing was sent")
-                .because(&error)
-                .now("check the addresses and the fingerprint; if both are right, tell headquarters"))
-        }
+        Err(error @ (FetchError::Malformed | FetchError::Untrusted(_))) => Err(Failure::new(
+            Exit::Invalid,
+            "a node serves another election; nothing was sent",
+        )
+        .because(&error)
+        .now("check the addresses and the fingerprint; if both are right, tell headquarters")),
     }
 }
 
@@ -126,7 +145,9 @@ fn kept_bundle(trust: &Trust, outbox: &Path) -> Outcome<Option<Opened>> {
     if trust.bundle.is_some() {
         return open_folder(trust).map(Some);
     }
-    let Some(fingerprint) = trust.fingerprint else { return Ok(None) };
+    let Some(fingerprint) = trust.fingerprint else {
+        return Ok(None);
+    };
     // A bundle fetched before may be damaged or half written; then it is fetched again.
     Ok(open_at(&cache(outbox, &fingerprint), Some(fingerprint)).ok())
 }

@@ -44,7 +44,10 @@ impl Watch {
 
     async fn watch(self, output: Output) -> Outcome {
         let connections = self.network.connect()?;
-        let mut seen = Seen { changes: 0, tree_size: 0 };
+        let mut seen = Seen {
+            changes: 0,
+            tree_size: 0,
+        };
         let mut tries = 0;
         loop {
             match self.follow(output, &connections, &mut seen).await {
@@ -79,7 +82,9 @@ impl Watch {
             let next = stream.message().await.map_err(|status| {
                 Failure::new(Exit::NoAnswer, "the stream broke off").why(status.message())
             });
-            let Ok(Some(wire)) = next else { return Ok(End::Broken) };
+            let Ok(Some(wire)) = next else {
+                return Ok(End::Broken);
+            };
             // A node that was behind when the stream moved to it shows nothing older.
             if wire.tree_size < seen.tree_size {
                 continue;

@@ -8,8 +8,8 @@ use merkle::{Hash, sha256};
 use note::{CosignerKey, KeyName, Limits, NoteError, SignedNote, SignerKey, UnixSeconds, b64};
 use receipt::leaf::{MAX_EVIDENCE, Role};
 use receipt::{
-    Authority, Bundle, BundledManifest, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId, NodeLine,
-    PersonKey, Policy, VoucherCode,
+    Authority, Bundle, BundledManifest, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId,
+    NodeLine, PersonKey, Policy, VoucherCode,
 };
 
 use super::plan::{NodePlan, Plan};
@@ -158,9 +158,14 @@ pub fn make(plan: Plan, random: &mut impl Random, now: UnixSeconds) -> Result<Ma
     };
     content.receipt_policy = hash(&files.receipt_policy);
     content.final_policy = hash(&files.final_policy);
-    content.roll = CountedFile { count: count(roll.line_count()), hash: hash(&files.roll) };
-    content.roster =
-        CountedFile { count: count(plan.roster.unit_count()), hash: hash(&files.roster) };
+    content.roll = CountedFile {
+        count: count(roll.line_count()),
+        hash: hash(&files.roll),
+    };
+    content.roster = CountedFile {
+        count: count(plan.roster.unit_count()),
+        hash: hash(&files.roster),
+    };
     content.rules = hash(&files.rules);
     let text = content.text();
     let signers = people.get(&Role::Authority).into_iter().flatten();
@@ -173,16 +178,39 @@ pub fn make(plan: Plan, random: &mut impl Random, now: UnixSeconds) -> Result<Ma
     let bundle = bundle_of(&manifest, &files);
     let genesis = manifest.text_hash();
     let fingerprint = Fingerprint::of(genesis);
-    Ok(Made { plan, manifest, content, bundle, genesis, fingerprint, files, people, units, nodes })
+    Ok(Made {
+        plan,
+        manifest,
+        content,
+        bundle,
+        genesis,
+        fingerprint,
+        files,
+        people,
+        units,
+        nodes,
+    })
 }
 
 /// Puts a manifest and its files together.
 fn bundle_of(manifest: &SignedNote, files: &Files) -> Bundle {
-    let Files { roster, rules, roll, receipt_policy, final_policy } = files;
+    let Files {
+        roster,
+        rules,
+        roll,
+        receipt_policy,
+        final_policy,
+    } = files;
     let files = [roster, rules, roll, receipt_policy, final_policy];
     Bundle {
-        manifests: vec![BundledManifest { note: manifest.clone(), leaf: None, receipt: None }],
-        files: files.map(|file| (hash(file), file.clone().into_bytes())).into(),
+        manifests: vec![BundledManifest {
+            note: manifest.clone(),
+            leaf: None,
+            receipt: None,
+        }],
+        files: files
+            .map(|file| (hash(file), file.clone().into_bytes()))
+            .into(),
     }
 }
 
@@ -193,26 +221,27 @@ fn make_people(
     let mut people = BTreeMap::new();
     for number in 1..=AUTHORITY.0 {
         let name = format!("{}/authority/A{number}", plan.election);
-        people.entry(Role::Authority).or_insert_with(Vec::new).push(signer(&name, random)?);
+        people
+            .entry(Role::Authority)
+            .or_insert_with(Vec::new)
+            .push(signer(&name, random)?);
     }
     for (role, many) in PEOPLE {
         for number in 1..=many {
             let name = format!("{}/hq/{role}-{number}", plan.election);
-            people.entry(role).or_insert_with(Vec::new).push(signer(&name, random)?);
+            people
+                .entry(role)
+                .or_insert_with(Vec::new)
+                .push(signer(&name, random)?);
         }
     }
     Ok(people)
 }
 
-fn make_units(
-    plan: &Plan,
-    random: &mut impl Random,
-) -> Result<BTreeMap<UnitId, UnitKeys>, Error> {
+fn make_units(plan: &Plan, random: &mut impl Random) -> Result<BTreeMap<UnitId, UnitKeys>, Error> {
     let mut units = BTreeMap::new();
     for unit in plan.roster.units() {
-        let mut key = |slot: Slot| {
-            signer(&format!("{}/{}/{slot}", plan.election, unit.id), random)
-        };
+        let mut key = |slot: Slot| signer(&format!("{}/{}/{slot}", plan.election, unit.id), random);
         let (a, b, s) = (key(Slot::A)?, key(Slot::B)?, key(Slot::S)?);
         let vouchers = (0..plan.vouchers_per_unit)
             .map(|_| {
@@ -243,15 +272,19 @@ fn make_roll(units: &BTreeMap<UnitId, UnitKeys>) -> Result<Roll, Error> {
     let mut roll = Roll::default();
     for (unit, keys) in units {
         let slots = [(Slot::A, &keys.a), (Slot::B, &keys.b), (Slot::S, &keys.s)];
-        let keys_of = slots
-            .into_iter()
-            .map(|(slot, key)| RollKind::Key { slot, vkey: key.verifier().to_string() });
-        let vouchers = keys
-            .vouchers
-            .iter()
-            .map(|voucher| RollKind::Voucher { hash: b64::encode_hash(&voucher.hash(unit)) });
+        let keys_of = slots.into_iter().map(|(slot, key)| RollKind::Key {
+            slot,
+            vkey: key.verifier().to_string(),
+        });
+        let vouchers = keys.vouchers.iter().map(|voucher| RollKind::Voucher {
+            hash: b64::encode_hash(&voucher.hash(unit)),
+        });
         for kind in keys_of.chain(vouchers) {
-            roll.insert(RollEntry { unit: unit.clone(), kind }).map_err(Error::Roll)?;
+            roll.insert(RollEntry {
+                unit: unit.clone(),
+                kind,
+            })
+            .map_err(Error::Roll)?;
         }
     }
     Ok(roll)
@@ -269,7 +302,10 @@ fn manifest_without_files(
     let mut keys: Vec<PersonKey> = people
         .iter()
         .flat_map(|(role, keys)| {
-            keys.iter().map(|key| PersonKey { role: *role, key: key.verifier().clone() })
+            keys.iter().map(|key| PersonKey {
+                role: *role,
+                key: key.verifier().clone(),
+            })
         })
         .collect();
     keys.sort_by_cached_key(|person| format!("{} {}", person.role, person.key));
@@ -301,7 +337,10 @@ fn manifest_without_files(
         origin: plan.origin.clone(),
         recovered: None,
         lost: Vec::new(),
-        authority: Authority { threshold: AUTHORITY.1, names },
+        authority: Authority {
+            threshold: AUTHORITY.1,
+            names,
+        },
         keys,
         nodes: nodes.iter().map(line).collect(),
         spares: Vec::new(),
@@ -310,8 +349,14 @@ fn manifest_without_files(
         closes: plan.closes,
         receipt_policy: unknown,
         final_policy: unknown,
-        roll: CountedFile { count: 0, hash: unknown },
-        roster: CountedFile { count: 0, hash: unknown },
+        roll: CountedFile {
+            count: 0,
+            hash: unknown,
+        },
+        roster: CountedFile {
+            count: 0,
+            hash: unknown,
+        },
         rules: unknown,
     }
 }
@@ -319,7 +364,11 @@ fn manifest_without_files(
 /// Refuses a contest in which some sheet could not be sent.
 fn check_size(plan: &Plan) -> Result<(), Error> {
     let (bytes, lines) = largest_note(&plan.rules);
-    if bytes <= Limits::NOTE.bytes && lines <= Limits::NOTE.lines { Ok(()) } else { Err(Error::SheetTooLarge { bytes, lines }) }
+    if bytes <= Limits::NOTE.bytes && lines <= Limits::NOTE.lines {
+        Ok(())
+    } else {
+        Err(Error::SheetTooLarge { bytes, lines })
+    }
 }
 
 /// Bytes and lines of the longest note that a unit could have to send: every count at its
@@ -335,10 +384,24 @@ fn largest_note(rules: &Rules) -> (usize, usize) {
     let group = |id: &GroupId| id.as_str().len();
     let groups = rules.groups().len();
     let names: usize = rules.groups().iter().map(|g| group(&g.id)).sum();
-    let longest = rules.groups().iter().map(|g| group(&g.id)).max().unwrap_or(0);
+    let longest = rules
+        .groups()
+        .iter()
+        .map(|g| group(&g.id))
+        .max()
+        .unwrap_or(0);
     // First line, election, genesis, id, time, unit, seq, supersedes, channel, voucher, attendees.
-    let head = 28 + (10 + TOKEN) + (9 + HASH) + 36 + (6 + NUMBER) + (6 + TOKEN) + (5 + NUMBER)
-        + (12 + HASH) + 14 + 31 + (11 + NUMBER);
+    let head = 28
+        + (10 + TOKEN)
+        + (9 + HASH)
+        + 36
+        + (6 + NUMBER)
+        + (6 + TOKEN)
+        + (5 + NUMBER)
+        + (12 + HASH)
+        + 14
+        + 31
+        + (11 + NUMBER);
     let votes = 2 * (groups * (10 + NUMBER) + names);
     let delegates = groups * (12 + NUMBER) + names;
     let tie = 20 + names + groups + longest;
@@ -422,10 +485,13 @@ mod tests {
     #[test]
     fn a_contest_whose_largest_sheet_does_not_fit_is_refused() {
         let mut text = Rules::iowa_2020().to_string();
-        let groups: String =
-            (10..60).map(|n| format!("group zz-a-rather-long-name-{n} Group {n}\n")).collect();
+        let line = |n| format!("group zz-a-rather-long-name-{n} Group {n}\n");
+        let groups = (10..60).map(line).collect::<Vec<_>>().concat();
         text = text.replace("group yang Andrew Yang\n", "");
-        text = text.replace("national district 1 ", &format!("{groups}national district 1 "));
+        text = text.replace(
+            "national district 1 ",
+            &format!("{groups}national district 1 "),
+        );
         let mut plan = plan(3);
         plan.rules = Rules::parse(&text).unwrap();
         let error = make(plan, &mut SeededRandom::new(1), UnixSeconds::new(0)).unwrap_err();

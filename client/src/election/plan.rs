@@ -53,7 +53,10 @@ impl NodePlan {
         let plan = |number: u16| {
             let first = base_port.checked_add(number.checked_sub(1)?.checked_mul(10)?)?;
             let port = |offset: u16| {
-                Some(SocketAddr::from(([127, 0, 0, 1], first.checked_add(offset)?)))
+                Some(SocketAddr::from((
+                    [127, 0, 0, 1],
+                    first.checked_add(offset)?,
+                )))
             };
             Some(NodePlan {
                 ordinal: u64::from(number),

@@ -4,8 +4,11 @@ use caucus::{County, CountyId, Delegates, Kind, PoolId, Roster, Rules, Unit, Uni
 
 /// Convention and state delegates of the three counties, after three of Iowa's: a small, a
 /// middling and a large one.
-const COUNTIES: [(&str, &str, u64, u64); 3] =
-    [("C01", "Adair", 50, 4), ("C02", "Story", 250, 81), ("C03", "Polk", 700, 350)];
+const COUNTIES: [(&str, &str, u64, u64); 3] = [
+    ("C01", "Adair", 50, 4),
+    ("C02", "Story", 250, 81),
+    ("C03", "Polk", 700, 350),
+];
 
 /// Delegates of the precincts in turn. The first elects one, where the whole room is one group.
 const DELEGATES: [u64; 6] = [1, 2, 3, 5, 7, 9];
@@ -44,9 +47,16 @@ fn satellite(number: u32, pool: PoolId) -> Result<Unit, String> {
 
 fn precinct(number: u32) -> Result<Unit, String> {
     let place = usize::try_from(number).map_err(|error| error.to_string())?;
-    let (county, name, ..) =
-        COUNTIES.into_iter().cycle().nth(place).ok_or("there are three counties")?;
-    let delegates = DELEGATES.into_iter().cycle().nth(place).and_then(Delegates::new);
+    let (county, name, ..) = COUNTIES
+        .into_iter()
+        .cycle()
+        .nth(place)
+        .ok_or("there are three counties")?;
+    let delegates = DELEGATES
+        .into_iter()
+        .cycle()
+        .nth(place)
+        .and_then(Delegates::new);
     Ok(Unit {
         id: id(&format!("P-{number:04}"))?,
         kind: Kind::Precinct {
@@ -71,8 +81,10 @@ mod tests {
         let roster = small_roster(24, &rules).unwrap();
         assert_eq!(roster.unit_count(), 24);
         assert!(roster.unknown_pool(&rules).is_none());
-        let satellites =
-            roster.units().filter(|unit| matches!(unit.kind, Kind::Satellite { .. })).count();
+        let satellites = roster
+            .units()
+            .filter(|unit| matches!(unit.kind, Kind::Satellite { .. }))
+            .count();
         assert_eq!(satellites, 3);
         assert_eq!(small_roster(24, &rules).unwrap(), roster);
     }

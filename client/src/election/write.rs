@@ -60,7 +60,11 @@ pub enum WriteError {
 /// Writes the whole folder; it must be empty or not exist yet.
 pub fn write(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Written, WriteError> {
     make_folder(folder)?;
-    if std::fs::read_dir(folder).map_err(disk(folder))?.next().is_some() {
+    if std::fs::read_dir(folder)
+        .map_err(disk(folder))?
+        .next()
+        .is_some()
+    {
         return Err(WriteError::NotEmpty(folder.to_owned()));
     }
     for (name, text) in [
@@ -69,7 +73,14 @@ pub fn write(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Written, Wr
         ("roll.txt", &made.files.roll),
         ("policy.receipt.txt", &made.files.receipt_policy),
         ("policy.final.txt", &made.files.final_policy),
-        ("fingerprint.txt", &format!("{}\n{}\n", made.fingerprint, b64::encode_hash(&made.genesis))),
+        (
+            "fingerprint.txt",
+            &format!(
+                "{}\n{}\n",
+                made.fingerprint,
+                b64::encode_hash(&made.genesis)
+            ),
+        ),
     ] {
         put(&folder.join(name), text.as_bytes())?;
     }
@@ -79,7 +90,10 @@ pub fn write(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Written, Wr
     write_people(made, folder)?;
     write_chairs(made, folder)?;
     let node_configs = write_nodes(made, folder, now)?;
-    put(&folder.join("tally.env"), environment(made, folder).as_bytes())?;
+    put(
+        &folder.join("tally.env"),
+        environment(made, folder).as_bytes(),
+    )?;
     Ok(Written {
         folder: folder.to_owned(),
         node_configs,
@@ -118,13 +132,12 @@ fn write_chairs(made: &Made, folder: &Path) -> Result<(), WriteError> {
     Ok(())
 }
 
-fn write_nodes(
-    made: &Made,
-    folder: &Path,
-    now: UnixSeconds,
-) -> Result<Vec<PathBuf>, WriteError> {
+fn write_nodes(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Vec<PathBuf>, WriteError> {
     let authority = Authority::new(&made.plan.election, now)?;
-    put(&folder.join("ca.crt"), authority.pair().certificate.as_bytes())?;
+    put(
+        &folder.join("ca.crt"),
+        authority.pair().certificate.as_bytes(),
+    )?;
     put_secret(&folder.join("ca.key"), &authority.pair().key)?;
     let mut configs = Vec::new();
     for (plan, keys) in made.plan.nodes.iter().zip(&made.nodes) {
@@ -135,15 +148,27 @@ fn write_nodes(
         };
         let folder = folder.join("nodes").join(plan.id.as_str());
         make_folder(&folder)?;
-        put_secret(&folder.join("log.key"), &format!("{}\n", keys.log.to_secret_text()))?;
-        put_secret(&folder.join("cosigner.key"), &format!("{}\n", keys.cosigner.to_secret_text()))?;
+        put_secret(
+            &folder.join("log.key"),
+            &format!("{}\n", keys.log.to_secret_text()),
+        )?;
+        put_secret(
+            &folder.join("cosigner.key"),
+            &format!("{}\n", keys.cosigner.to_secret_text()),
+        )?;
         let api = authority.api(&name, &[plan.api.ip().to_string()], now)?;
         let peer = authority.peer(&name, now)?;
         for (kind, pair) in [("api", api), ("peer", peer)] {
-            put(&folder.join(format!("{kind}.crt")), pair.certificate.as_bytes())?;
+            put(
+                &folder.join(format!("{kind}.crt")),
+                pair.certificate.as_bytes(),
+            )?;
             put_secret(&folder.join(format!("{kind}.key")), &pair.key)?;
         }
-        put(&folder.join("ca.crt"), authority.pair().certificate.as_bytes())?;
+        put(
+            &folder.join("ca.crt"),
+            authority.pair().certificate.as_bytes(),
+        )?;
         let config = folder.join("node.toml");
         put(&config, node_config(plan, &made.genesis).as_bytes())?;
         configs.push(config);
@@ -153,7 +178,13 @@ fn write_nodes(
 
 /// The configuration of one node whose keys and certificates lie beside it.
 pub fn node_config(plan: &NodePlan, genesis: &Hash) -> String {
-    let NodePlan { id, api, peers, operations, .. } = plan;
+    let NodePlan {
+        id,
+        api,
+        peers,
+        operations,
+        ..
+    } = plan;
     let fingerprint = b64::encode_hash(genesis);
     format!(
         r#"# One node of the cluster. Paths are relative to this file.
@@ -190,7 +221,12 @@ listen = "{operations}"
 fn environment(made: &Made, folder: &Path) -> String {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let path = |name: &str| quoted(&folder.join(name).display().to_string());
-    let nodes: Vec<String> = made.plan.nodes.iter().map(|node| node.api.to_string()).collect();
+    let nodes: Vec<String> = made
+        .plan
+        .nodes
+        .iter()
+        .map(|node| node.api.to_string())
+        .collect();
     format!(
         "export TALLY_NODES={}\nexport TALLY_BUNDLE={}\nexport TALLY_FINGERPRINT={}\n\
          export TALLY_CA={}\nexport TALLY_OUTBOX={}\n",
@@ -224,5 +260,8 @@ fn put_secret(path: &Path, text: &str) -> Result<(), WriteError> {
 }
 
 fn disk(path: &Path) -> impl Fn(io::Error) -> WriteError {
-    move |source| WriteError::Disk { path: path.to_owned(), source }
+    move |source| WriteError::Disk {
+        path: path.to_owned(),
+        source,
+    }
 }

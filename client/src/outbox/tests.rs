@@ -92,7 +92,9 @@ impl Disk for CrashingDisk {
         if self.names.borrow().contains_key(name) {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists));
         }
-        self.names.borrow_mut().insert(name.to_owned(), inodes.len());
+        self.names
+            .borrow_mut()
+            .insert(name.to_owned(), inodes.len());
         inodes.push((bytes.to_vec(), false));
         Ok(())
     }
@@ -114,7 +116,11 @@ impl Disk for CrashingDisk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         self.step()?;
-        self.names.borrow_mut().remove(name).map(|_| ()).ok_or_else(missing)
+        self.names
+            .borrow_mut()
+            .remove(name)
+            .map(|_| ())
+            .ok_or_else(missing)
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -125,7 +131,10 @@ impl Disk for CrashingDisk {
 }
 
 fn name(number: u8) -> EntryName {
-    EntryName::new(&format!("P-{number}"), &SubmissionId::from_bytes([number; 16]))
+    EntryName::new(
+        &format!("P-{number}"),
+        &SubmissionId::from_bytes([number; 16]),
+    )
 }
 
 fn note(number: u8) -> Vec<u8> {
@@ -155,7 +164,10 @@ fn run(outbox: &Outbox<CrashingDisk>, step: Step) -> Result<(), Error> {
         Step::Keep(number) => outbox.keep(&name(number), &note(number)),
         Step::Record(number) => outbox.mark_recorded(
             &name(number),
-            &Recorded { leaf_index: u64::from(number), effect: Effect::Recorded },
+            &Recorded {
+                leaf_index: u64::from(number),
+                effect: Effect::Recorded,
+            },
         ),
         Step::Refuse(number) => outbox.mark_refused(&name(number), &refused()),
         Step::Receipt(number) => outbox.keep_receipt(&name(number), &note(number)),
@@ -182,8 +194,7 @@ fn check(steps: &[Step], crash_at: u32, seed: u64) {
             (Ok(()), Step::Receipt(number)) => {
                 receipted.insert(*number);
             }
-            (Ok(()), Step::Record(_) | Step::Refuse(_)) => {}
-            (Err(Error::NoSuchEntry(_)), _) => {}
+            (Ok(()), Step::Record(_) | Step::Refuse(_)) | (Err(Error::NoSuchEntry(_)), _) => {}
             (Err(Error::Disk { .. }), _) => break,
             (Err(error), _) => panic!("{error}"),
         }
@@ -193,12 +204,19 @@ fn check(steps: &[Step], crash_at: u32, seed: u64) {
     let entries = found.list().unwrap();
     let numbers: BTreeSet<u8> = entries.iter().map(number_of).collect();
     assert!(kept.is_subset(&numbers), "kept {kept:?}, found {numbers:?}");
-    assert!(numbers.is_subset(&asked), "asked {asked:?}, found {numbers:?}");
+    assert!(
+        numbers.is_subset(&asked),
+        "asked {asked:?}, found {numbers:?}"
+    );
     for entry in &entries {
         let number = number_of(entry);
         assert_eq!(entry.note, note(number), "a note is whole or not there");
         if receipted.contains(&number) {
-            assert!(matches!(entry.state, State::Receipted { .. }), "{:?}", entry.state);
+            assert!(
+                matches!(entry.state, State::Receipted { .. }),
+                "{:?}",
+                entry.state
+            );
         }
         if let State::Receipted { receipt, .. } = &entry.state {
             assert_eq!(receipt, &note(number), "a receipt is whole or not there");
@@ -216,7 +234,13 @@ fn number_of(entry: &Entry) -> u8 {
 
 #[test]
 fn a_power_cut_before_any_call_of_one_visit_loses_nothing_that_was_answered() {
-    let visit = [Step::Keep(1), Step::Record(1), Step::Keep(2), Step::Receipt(1), Step::Refuse(2)];
+    let visit = [
+        Step::Keep(1),
+        Step::Record(1),
+        Step::Keep(2),
+        Step::Receipt(1),
+        Step::Refuse(2),
+    ];
     for crash_at in 0..40 {
         for seed in 0..40 {
             check(&visit, crash_at, seed);
@@ -250,15 +274,32 @@ proptest! {
 fn remains_of_an_unfinished_write_are_not_entries_and_do_not_stand_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = Outbox::new(Directory::open(folder.path()).unwrap());
-    std::fs::write(folder.path().join(format!("{}.note.unfinished", name(1))), b"the no").unwrap();
+    std::fs::write(
+        folder.path().join(format!("{}.note.unfinished", name(1))),
+        b"the no",
+    )
+    .unwrap();
     assert!(outbox.list().unwrap().is_empty());
     outbox.keep(&name(1), &note(1)).unwrap();
     outbox.keep(&name(1), &note(1)).unwrap();
-    std::fs::write(folder.path().join(format!("{}.receipt.unfinished", name(1))), b"c2sp").unwrap();
-    std::fs::write(folder.path().join(format!("{}.recorded", name(1))), b"{\"leaf_in").unwrap();
+    std::fs::write(
+        folder
+            .path()
+            .join(format!("{}.receipt.unfinished", name(1))),
+        b"c2sp",
+    )
+    .unwrap();
+    std::fs::write(
+        folder.path().join(format!("{}.recorded", name(1))),
+        b"{\"leaf_in",
+    )
+    .unwrap();
     let entries = outbox.list().unwrap();
     assert_eq!(entries.len(), 1);
-    assert_eq!((entries[0].note.clone(), &entries[0].state), (note(1), &State::Waiting));
+    assert_eq!(
+        (entries[0].note.clone(), &entries[0].state),
+        (note(1), &State::Waiting)
+    );
     outbox.keep_receipt(&name(1), b"proof").unwrap();
     assert_eq!(outbox.find("P-1").unwrap()[0].state.word(), "receipted");
 }
@@ -268,7 +309,10 @@ fn a_name_holds_one_note_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = Outbox::new(Directory::open(folder.path()).unwrap());
     outbox.keep(&name(1), &note(1)).unwrap();
-    assert!(matches!(outbox.keep(&name(1), &note(2)), Err(Error::NameTaken(_))));
+    assert!(matches!(
+        outbox.keep(&name(1), &note(2)),
+        Err(Error::NameTaken(_))
+    ));
     assert_eq!(outbox.list().unwrap()[0].note, note(1));
 }
 
@@ -281,7 +325,10 @@ fn what_a_node_said_is_remembered_and_a_receipt_counts_most() {
     assert_eq!(state(), "waiting");
     outbox.mark_refused(&name(3), &refused()).unwrap();
     assert_eq!(state(), "refused");
-    let recorded = Recorded { leaf_index: 9, effect: Effect::Rival };
+    let recorded = Recorded {
+        leaf_index: 9,
+        effect: Effect::Rival,
+    };
     outbox.mark_recorded(&name(3), &recorded).unwrap();
     assert_eq!(state(), "recorded");
     outbox.keep_receipt(&name(3), b"proof").unwrap();

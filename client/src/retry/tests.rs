@@ -32,7 +32,10 @@ struct Network {
 
 impl Network {
     fn new(scripts: Vec<Vec<Turn>>) -> Network {
-        Network { scripts, calls: Mutex::new(Vec::new()) }
+        Network {
+            scripts,
+            calls: Mutex::new(Vec::new()),
+        }
     }
 
     fn calls(&self) -> Vec<(usize, Vec<u8>)> {
@@ -41,11 +44,14 @@ impl Network {
 }
 
 fn leaf() -> LeafRef {
-    LeafRef { index: LeafIndex::new(4), hash: leaf_hash(NOTE) }
+    LeafRef {
+        index: LeafIndex::new(4),
+        hash: leaf_hash(NOTE),
+    }
 }
 
-fn answer(result: AnswerResult) -> Result<Answer, Trouble> {
-    Ok(Answer { result, head: None })
+fn answer(result: AnswerResult) -> Answer {
+    Answer { result, head: None }
 }
 
 fn refusal() -> Refused {
@@ -73,7 +79,11 @@ impl Courier for Network {
             let before = calls.iter().filter(|(other, _)| *other == node).count();
             calls.push((node, note.to_vec()));
             let script = &self.scripts[node];
-            script.get(before).or_else(|| script.last()).unwrap().clone()
+            script
+                .get(before)
+                .or_else(|| script.last())
+                .unwrap()
+                .clone()
         };
         let receipted = |receipt: &[u8]| {
             answer(AnswerResult::Receipted {
@@ -83,32 +93,39 @@ impl Courier for Network {
             })
         };
         match turn {
-            Turn::Receipt => receipted(b"good"),
-            Turn::ForgedReceipt => receipted(b"forged"),
-            Turn::Record => {
-                answer(AnswerResult::Recorded { effect: Effect::Recorded, leaf: leaf() })
-            }
-            Turn::Refuse => answer(AnswerResult::Refused(refusal())),
+            Turn::Receipt => Ok(receipted(b"good")),
+            Turn::ForgedReceipt => Ok(receipted(b"forged")),
+            Turn::Record => Ok(answer(AnswerResult::Recorded {
+                effect: Effect::Recorded,
+                leaf: leaf(),
+            })),
+            Turn::Refuse => Ok(answer(AnswerResult::Refused(refusal()))),
             Turn::Down => Err(Trouble::Unreachable("refused".to_owned())),
             Turn::Leaderless => Err(Trouble::Unavailable("no leader".to_owned())),
             Turn::Busy(milliseconds) => Err(Trouble::Busy(Duration::from_millis(milliseconds))),
             Turn::Hang => future::pending().await,
             Turn::Slow(milliseconds) => {
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-                receipted(b"good")
+                Ok(receipted(b"good"))
             }
         }
     }
 }
 
 fn verify(receipt: &[u8]) -> Result<(), String> {
-    if receipt == b"good" { Ok(()) } else { Err("cosignature by n1 is wrong".to_owned()) }
+    if receipt == b"good" {
+        Ok(())
+    } else {
+        Err("cosignature by n1 is wrong".to_owned())
+    }
 }
 
 /// Carries [`NOTE`] over `network` in simulated time; also says how long it took.
 fn carry(network: &Network) -> (Delivery<()>, Duration) {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     runtime.unwrap().block_on(async {
         let clock = SystemClock::start();
         let end = deliver(network, &clock, &Schedule::default(), NOTE, verify).await;
@@ -124,7 +141,10 @@ fn every(turns: Vec<Turn>) -> Network {
 fn a_receipt_that_verifies_ends_it_at_the_first_node() {
     let network = every(vec![Turn::Receipt]);
     let (end, elapsed) = carry(&network);
-    assert!(matches!(end, Delivery::Receipted(Receipted { attempts: 1, .. })), "{end:?}");
+    assert!(
+        matches!(end, Delivery::Receipted(Receipted { attempts: 1, .. })),
+        "{end:?}"
+    );
     assert_eq!(elapsed, Duration::ZERO);
 }
 
@@ -134,7 +154,11 @@ fn the_same_bytes_go_to_every_node() {
     let (end, _) = carry(&network);
     assert!(matches!(end, Delivery::Receipted(_)), "{end:?}");
     let calls = network.calls();
-    assert_eq!(calls.len(), 4, "three nodes down once each, then one that answers");
+    assert_eq!(
+        calls.len(),
+        4,
+        "three nodes down once each, then one that answers"
+    );
     assert!(calls.iter().all(|(_, bytes)| bytes == NOTE));
     let mut nodes: Vec<usize> = calls.iter().take(3).map(|(node, _)| *node).collect();
     nodes.sort_unstable();
@@ -149,8 +173,13 @@ fn a_forged_receipt_is_not_believed_and_the_next_node_is_asked() {
         vec![Turn::ForgedReceipt, Turn::ForgedReceipt, Turn::Receipt],
     ]);
     let (end, _) = carry(&network);
-    let Delivery::Receipted(receipted) = end else { panic!("{end:?}") };
-    assert_eq!((receipted.node, receipted.bytes.as_slice()), (2, b"good".as_slice()));
+    let Delivery::Receipted(receipted) = end else {
+        panic!("{end:?}")
+    };
+    assert_eq!(
+        (receipted.node, receipted.bytes.as_slice()),
+        (2, b"good".as_slice())
+    );
 }
 
 #[test]
@@ -167,13 +196,21 @@ fn a_hanging_node_costs_one_hedge_and_no_more() {
 #[test]
 fn a_slow_answer_is_still_taken_while_the_next_node_is_asked() {
     let (end, elapsed) = carry(&every(vec![Turn::Slow(1_000)]));
-    assert!(matches!(end, Delivery::Receipted(Receipted { attempts: 2, .. })), "{end:?}");
-    assert_eq!(elapsed, Duration::from_millis(1_000));
+    assert!(
+        matches!(end, Delivery::Receipted(Receipted { attempts: 2, .. })),
+        "{end:?}"
+    );
+    assert_eq!(elapsed, Duration::from_secs(1));
 }
 
 #[test]
 fn a_second_without_a_leader_is_over_soon_after_it_ends() {
-    let network = every(vec![Turn::Leaderless, Turn::Leaderless, Turn::Leaderless, Turn::Receipt]);
+    let network = every(vec![
+        Turn::Leaderless,
+        Turn::Leaderless,
+        Turn::Leaderless,
+        Turn::Receipt,
+    ]);
     let (end, elapsed) = carry(&network);
     assert!(matches!(end, Delivery::Receipted(_)), "{end:?}");
     assert!(elapsed < Duration::from_millis(200), "{elapsed:?}");
@@ -182,7 +219,9 @@ fn a_second_without_a_leader_is_over_soon_after_it_ends() {
 #[test]
 fn a_refusal_ends_it_with_its_reason() {
     let (end, _) = carry(&every(vec![Turn::Refuse]));
-    let Delivery::Refused { refusal, .. } = end else { panic!("{end:?}") };
+    let Delivery::Refused { refusal, .. } = end else {
+        panic!("{end:?}")
+    };
     assert_eq!(refusal.code, "unknown_unit");
 }
 
@@ -197,17 +236,25 @@ fn a_refusal_after_a_recording_does_not_end_it() {
 #[test]
 fn when_nobody_answers_the_budget_is_kept_and_every_node_is_named() {
     let (end, elapsed) = carry(&every(vec![Turn::Down]));
-    let Delivery::NotYet(known) = end else { panic!("{end:?}") };
+    let Delivery::NotYet(known) = end else {
+        panic!("{end:?}")
+    };
     assert_eq!(known.troubles.len(), 3);
     assert_eq!(known.recorded, None);
     assert_eq!(elapsed, Schedule::default().budget);
-    assert!(known.attempts > 30 && known.attempts < 400, "{}", known.attempts);
+    assert!(
+        known.attempts > 30 && known.attempts < 400,
+        "{}",
+        known.attempts
+    );
 }
 
 #[test]
 fn recorded_without_a_receipt_says_which_leaf() {
     let (end, _) = carry(&every(vec![Turn::Record]));
-    let Delivery::NotYet(known) = end else { panic!("{end:?}") };
+    let Delivery::NotYet(known) = end else {
+        panic!("{end:?}")
+    };
     assert_eq!(known.recorded, Some((Effect::Recorded, leaf())));
 }
 
@@ -215,7 +262,7 @@ fn recorded_without_a_receipt_says_which_leaf() {
 fn a_busy_cluster_is_left_alone_as_long_as_it_asks() {
     let (end, elapsed) = carry(&every(vec![Turn::Busy(5_000), Turn::Receipt]));
     assert!(matches!(end, Delivery::Receipted(_)), "{end:?}");
-    assert!(elapsed >= Duration::from_millis(5_000), "{elapsed:?}");
+    assert!(elapsed >= Duration::from_secs(5), "{elapsed:?}");
 }
 
 #[test]
