@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use caucus::{SubmissionId, UnitId};
 use client::answer::{Effect, Head, Refused};
 use client::chair;
-use client::client::Client;
+use client::Client;
 use client::clock::{Clock, SystemClock};
 use client::disk::Directory;
 use client::outbox::{EntryName, Outbox};
@@ -136,7 +136,8 @@ fn name_of(note: &SignedNote) -> anyhow::Result<EntryName> {
         Leaf::Submission(submission) => submission.unit.to_string(),
         _ => "act".to_owned(),
     };
-    Ok(EntryName::new(&subject, &leaf.header().id))
+    let header = leaf.header().context("nobody sends this leaf: it is derived")?;
+    Ok(EntryName::new(&subject, &header.id))
 }
 
 /// Draws one id: the first half of a hash over what the report is.

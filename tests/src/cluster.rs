@@ -81,7 +81,7 @@ impl Cluster {
     /// Makes the election and its files; starts nothing.
     pub fn prepare(spec: Spec) -> anyhow::Result<Self> {
         let now = SystemClock::start().unix();
-        let mut random = SeededRandom::new(&spec.seed.to_be_bytes());
+        let mut random = SeededRandom::new(spec.seed);
         let plan = plan(spec.nodes, spec.roster, spec.rules, now)?;
         let made = Arc::new(election::make(plan, &mut random, now)?);
         let written = election::write(&made, &spec.folder, now)?;

@@ -9,3 +9,4 @@ pub mod cluster;
 pub mod demo;
 pub mod ports;
 pub mod process;
+pub mod stage;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use client::answer::Effect;
 use client::chair;
-use client::client::Client;
+use client::Client;
 use client::clock::{Clock, SystemClock};
 use client::election::Made;
 use futures::StreamExt;
