@@ -161,6 +161,11 @@ proptest! {
         shuffled.sort_by_key(|(_, sheet)| seed.rotate_left(7).wrapping_mul(sheet.attendees.get() | 1));
         prop_assert_eq!(&forward, &added(&rules, shuffled.into_iter()));
         prop_assert_eq!(&forward, &added(&rules, sheets.iter().rev()));
+        let counties = forward.counties.values().flat_map(|county| county.groups.values());
+        let pools = forward.pools.values().flat_map(|pool| pool.groups.values());
+        for row in counties.chain(pools) {
+            prop_assert_ne!(row, &caucus::GroupTotal::default(), "a row of zeros is kept");
+        }
     }
 
     /// Adding a sheet and taking it away again leaves the totals as they were, to the last row.
