@@ -28,19 +28,27 @@ pub const ATTEST_DIFFERS: &str = "attest_differs";
 pub const KEY_DOUBTED: &str = "key_doubted";
 
 /// Writes a unit's sheet with its reasons for being held and its witnesses computed anew, and
-/// moves the counts accordingly.
+/// moves the counts accordingly. `figures` are the head's, where the caller has them at hand.
 pub(crate) fn settle<T: Tables>(
     draft: &mut Draft<'_, T>,
     unit: &Unit,
     rules: &Rules,
     sheet: SheetRow,
+    figures: Option<&Worksheet>,
 ) -> Result<(), Fault> {
     let before = standing(&rows::sheet(draft, &unit.id)?);
     let mut held_for = BTreeSet::new();
     let mut witnesses = Vec::new();
     if let Some(head) = &sheet.head {
-        let worksheet = rows::worksheet_of(draft, head.head.index)?;
-        for finding in caucus::findings(unit, rules, &worksheet) {
+        let stored;
+        let worksheet = match figures {
+            Some(worksheet) => worksheet,
+            None => {
+                stored = rows::worksheet_of(draft, head.head.index)?;
+                &stored
+            }
+        };
+        for finding in caucus::findings(unit, rules, worksheet) {
             if finding.code.severity() == Severity::Error {
                 held_for.insert(finding.code.as_str().to_string());
             }
@@ -51,7 +59,7 @@ pub(crate) fn settle<T: Tables>(
         let mut beside = Beside {
             unit,
             head,
-            worksheet: &worksheet,
+            worksheet,
             held_for,
             witnesses,
         };

@@ -31,7 +31,7 @@ pub(crate) fn record<T: Tables>(
         draft.put(Table::Attest, key, rows::encode_attest(leaf.index, signer));
     }
     let sheet = rows::sheet(draft, &unit.id)?;
-    assess::settle(draft, &unit, &rules, sheet)?;
+    assess::settle(draft, &unit, &rules, sheet, None)?;
     draft.seal_leaf(leaf.index)?;
     Ok(Outcome::Applied { leaf })
 }

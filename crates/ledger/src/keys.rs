@@ -89,7 +89,7 @@ pub(crate) fn revoke<T: Tables>(
         for id in units_signed_by(draft, &key)? {
             if let Some(unit) = rows::unit(draft, &id)? {
                 let sheet = rows::sheet(draft, &id)?;
-                assess::settle(draft, &unit, &rules, sheet)?;
+                assess::settle(draft, &unit, &rules, sheet, None)?;
             }
         }
     }

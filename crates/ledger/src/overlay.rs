@@ -113,3 +113,63 @@ impl<T: Tables> Tables for Overlay<'_, T> {
         self.base.accepts(key, text, line)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use proptest::prelude::*;
+
+    fn rows() -> impl Strategy<Value = Changes> {
+        let key = prop::collection::vec(0_u8..3, 0..3);
+        let value = prop::option::of(prop::collection::vec(any::<u8>(), 0..2));
+        let table = prop::sample::select(vec![Table::Unit, Table::Rival]);
+        let row = (table, key, value).prop_map(|(table, key, value)| Row { table, key, value });
+        prop::collection::vec(row, 0..12).prop_map(|rows| Changes { rows })
+    }
+
+    /// What a scan shows, stopped after so many rows.
+    fn scanned<T: Tables>(tables: &T, prefix: &[u8], stop_after: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut seen = Vec::new();
+        tables
+            .scan(Table::Unit, prefix, &mut |key, value| {
+                seen.push((key.to_vec(), value.to_vec()));
+                if seen.len() >= stop_after {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+            .unwrap();
+        seen
+    }
+
+    proptest! {
+        /// Reading and scanning through an overlay shows what writing its changes would show.
+        #[test]
+        fn an_overlay_shows_what_absorbing_would(
+            below in rows(),
+            above in rows(),
+            prefix in prop::collection::vec(0_u8..3, 0..3),
+            stop_after in 1_usize..8,
+        ) {
+            let mut base = Memory::new();
+            base.absorb(below);
+            let mut written = base.clone();
+            written.absorb(above.clone());
+            let mut overlay = Overlay::new(&base);
+            overlay.absorb(above);
+            prop_assert_eq!(
+                scanned(&overlay, &prefix, stop_after),
+                scanned(&written, &prefix, stop_after)
+            );
+            prop_assert_eq!(
+                overlay.read(Table::Unit, &prefix).unwrap(),
+                written.read(Table::Unit, &prefix).unwrap()
+            );
+            let changes = overlay.into_changes();
+            base.absorb(changes);
+            prop_assert_eq!(base.rows(Table::Unit).collect::<Vec<_>>(), written.rows(Table::Unit).collect::<Vec<_>>());
+        }
+    }
+}

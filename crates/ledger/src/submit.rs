@@ -191,7 +191,7 @@ impl Report<'_> {
         {
             self.name_predecessor(draft, predecessor)?;
         }
-        assess::settle(draft, self.unit, self.rules, sheet)?;
+        assess::settle(draft, self.unit, self.rules, sheet, Some(worksheet))?;
         let leaf = self.leaf;
         Ok(match before {
             None => Outcome::Recorded { leaf, head },
@@ -211,7 +211,7 @@ impl Report<'_> {
         }
         let sheet = rows::sheet(draft, &self.unit.id)?;
         let head = sheet.head();
-        assess::settle(draft, self.unit, self.rules, sheet)?;
+        assess::settle(draft, self.unit, self.rules, sheet, None)?;
         let leaf = self.leaf;
         // A chain hangs on a head, so there is one; without it the report stands alone.
         Ok(match head {
@@ -224,7 +224,7 @@ impl Report<'_> {
         self.put_beside(draft, RivalStanding::Agrees);
         let sheet = rows::sheet(draft, &self.unit.id)?;
         let head = sheet.head();
-        assess::settle(draft, self.unit, self.rules, sheet)?;
+        assess::settle(draft, self.unit, self.rules, sheet, None)?;
         Ok(Outcome::Rival {
             leaf: self.leaf,
             head,

@@ -225,3 +225,98 @@ fn read_delegates(reader: &mut Reader<'_>) -> Result<Delegates, What> {
         Delegates::checked_add,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::changes::{Changes, Row};
+    use crate::memory::Memory;
+    use alloc::vec;
+    use caucus::{FinalAlignment, FirstAlignment, Reported};
+
+    fn group() -> GroupId {
+        GroupId::parse("warren").unwrap()
+    }
+
+    fn sheet(people: u64) -> Worksheet {
+        let people = People::new(people).unwrap();
+        Worksheet {
+            attendees: people,
+            first: FirstAlignment::new([(group(), people)].into()),
+            last: FinalAlignment::new([(group(), people)].into()),
+            reported: Reported::new([(group(), Delegates::ZERO)].into()),
+            ties: Vec::new(),
+        }
+    }
+
+    fn counted(people: u64) -> People {
+        sum_of(people, People::ZERO, People::new, People::checked_add).unwrap()
+    }
+
+    #[test]
+    fn a_sum_of_any_64_bits_reads_back() {
+        for number in [0, 1, caucus::MAX_WRITTEN, caucus::MAX_WRITTEN + 1, u64::MAX] {
+            let total = GroupTotal {
+                first: counted(number),
+                last: People::ZERO,
+                delegates: Delegates::ZERO,
+            };
+            let county = CountyTotal {
+                units: 1,
+                groups: [(group(), total)].into(),
+            };
+            assert_eq!(decode_county(&encode_county(&county)), Ok(county.clone()));
+            assert_eq!(county.groups[&group()].first.get(), number);
+        }
+    }
+
+    /// A county whose sum is nearly full: the sheet that no longer fits is refused, and the sums
+    /// stay what they were.
+    #[test]
+    fn a_sheet_that_would_wrap_a_sum_is_refused() {
+        let unit = Unit::parse_line("unit P-1 precinct C1 4 One").unwrap();
+        let rules = Rules::iowa_2020();
+        let total = GroupTotal {
+            first: counted(u64::MAX - 10),
+            last: counted(u64::MAX - 10),
+            delegates: Delegates::ZERO,
+        };
+        let county = CountyTotal {
+            units: 1,
+            groups: [(group(), total)].into(),
+        };
+        let mut state = Memory::new();
+        let row = Row {
+            table: Table::CountyTotal,
+            key: b"C1".to_vec(),
+            value: Some(encode_county(&county)),
+        };
+        state.absorb(Changes { rows: vec![row] });
+        let mut draft = Draft::new(&state);
+        let refused = replace(&mut draft, &unit, &rules, None, Some(&sheet(11)));
+        assert!(
+            matches!(refused, Err(Stop::Refused(Refusal::Malformed { .. }))),
+            "{refused:?}"
+        );
+        assert!(draft.into_changes().is_empty());
+        let mut draft = Draft::new(&state);
+        assert!(replace(&mut draft, &unit, &rules, None, Some(&sheet(10))).is_ok());
+    }
+
+    #[test]
+    fn taking_the_last_sheet_away_leaves_no_row() {
+        let unit = Unit::parse_line("unit S-1 satellite CD1 One").unwrap();
+        let rules = Rules::iowa_2020();
+        let state = Memory::new();
+        let mut draft = Draft::new(&state);
+        replace(&mut draft, &unit, &rules, None, Some(&sheet(25))).unwrap();
+        assert_eq!(read(&draft).unwrap().units(), 1);
+        replace(&mut draft, &unit, &rules, Some(&sheet(25)), None).unwrap();
+        assert_eq!(read(&draft).unwrap(), Totals::default());
+        let missing = replace(&mut draft, &unit, &rules, Some(&sheet(25)), None);
+        assert!(
+            matches!(missing, Err(Stop::Fault(Fault::Corrupt { .. }))),
+            "{missing:?}"
+        );
+    }
+}

@@ -50,9 +50,14 @@ pub(crate) struct Election {
 impl Election {
     /// An election by its name; another name makes other keys and another genesis.
     pub(crate) fn new(name: &str) -> Self {
+        Self::with_roster(name, ROSTER)
+    }
+
+    /// An election with these units.
+    pub(crate) fn with_roster(name: &str, roster: &str) -> Self {
         let id = ElectionId::parse(name).unwrap();
         let rules = Rules::iowa_2020();
-        let roster = Roster::parse(ROSTER).unwrap();
+        let roster = Roster::parse(roster).unwrap();
         let mut lines: Vec<String> = Vec::new();
         for unit in roster.units() {
             for slot in Slot::ALL {
