@@ -10,7 +10,7 @@ async fn refuses_to_start(stage: &mut Stage, code: i32) -> String {
     let before = std::fs::read_to_string(&log).unwrap_or_default().len();
     stage.cluster.start_node(1).unwrap();
     let (status, printed) = stage.cluster.ended(1).await.unwrap();
-    let said = printed[before..].lines().filter(|line| line.starts_with("tally-node: ")).collect::<Vec<_>>();
+    let said = printed.get(before..).unwrap().lines().filter(|line| line.starts_with("tally-node: ")).collect::<Vec<_>>();
     assert_eq!((status.code(), said.len()), (Some(code), 1), "{printed}");
     said[0].to_owned()
 }

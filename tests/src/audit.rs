@@ -89,10 +89,10 @@ impl Log {
         for entry in &self.entries {
             let note = note::SignedNote::parse(entry).context("a leaf is no note")?;
             let leaf = Leaf::parse(&note).map_err(|error| anyhow::anyhow!("a leaf: {error}"))?;
-            let twice = match leaf {
-                Leaf::Submission(one) => !numbers.insert((one.unit, one.seq)),
-                _ => false,
-            };
+            let mut twice = false;
+            if let Leaf::Submission(one) = leaf {
+                twice = !numbers.insert((one.unit, one.seq));
+            }
             if !texts.insert(note.text_hash()) || twice {
                 duplicates += 1;
             }

@@ -132,10 +132,7 @@ impl Desk {
 
 fn name_of(note: &SignedNote) -> anyhow::Result<EntryName> {
     let leaf = Leaf::parse(note).map_err(|error| anyhow::anyhow!("the note: {error}"))?;
-    let subject = match &leaf {
-        Leaf::Submission(submission) => submission.unit.to_string(),
-        _ => "act".to_owned(),
-    };
+    let subject = leaf.unit().map_or_else(|| "act".to_owned(), ToString::to_string);
     let header = leaf.header().context("nobody sends this leaf: it is derived")?;
     Ok(EntryName::new(&subject, &header.id))
 }

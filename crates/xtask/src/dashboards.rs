@@ -62,12 +62,15 @@ fn expressions(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = fs::read_to_string(path).with_context(|| format!("read `{}`", path.display()))?;
     let board: Value =
         serde_json::from_str(&text).with_context(|| format!("parse `{}`", path.display()))?;
-    let panels = board["panels"].as_array().cloned().unwrap_or_default();
-    Ok(panels
+    Ok(list(&board, "panels")
         .iter()
-        .flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default())
-        .filter_map(|target| target["expr"].as_str().map(str::to_owned))
+        .flat_map(|panel| list(panel, "targets"))
+        .filter_map(|target| Some(target.get("expr")?.as_str()?.to_owned()))
         .collect())
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn boards(root: &Path) -> anyhow::Result<Vec<PathBuf>> {

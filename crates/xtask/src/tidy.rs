@@ -61,21 +61,26 @@ fn arrows_built(root: &Path) -> anyhow::Result<BTreeMap<String, BTreeSet<String>
         .context("run cargo metadata")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array().context("no packages")?;
-    let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
+    let packages = metadata.get("packages").and_then(Value::as_array).context("no packages")?;
     let members: BTreeSet<String> = packages.iter().map(name).collect();
-    let needs = |package: &Value| -> BTreeSet<String> {
-        let all = package["dependencies"].as_array().cloned().unwrap_or_default();
-        all.iter().filter(|one| one["kind"].is_null()).map(name).filter(|n| members.contains(n)).collect()
-    };
-    Ok(packages.iter().map(|package| (name(package), needs(package))).collect())
+    Ok(packages.iter().map(|package| (name(package), needs(package, &members))).collect())
+}
+
+fn name(value: &Value) -> String {
+    value.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The members that a package depends on; what only its tests need is left out.
+fn needs(package: &Value, members: &BTreeSet<String>) -> BTreeSet<String> {
+    let all = package.get("dependencies").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let shipped = |one: &&Value| one.get("kind").is_none_or(Value::is_null);
+    all.iter().filter(shipped).map(name).filter(|name| members.contains(name)).collect()
 }
 
 fn compare(
     drawn: &BTreeMap<String, BTreeSet<String>>,
     built: &BTreeMap<String, BTreeSet<String>>,
 ) -> Vec<String> {
-    let none = BTreeSet::new();
     let mut problems = Vec::new();
     for name in drawn.keys().chain(built.keys()).collect::<BTreeSet<_>>() {
         let (Some(drawn), Some(built)) = (drawn.get(name), built.get(name)) else {
@@ -86,7 +91,7 @@ fn compare(
         for extra in built.difference(drawn) {
             problems.push(format!("`{name}` depends on `{extra}`, and no arrow says so"));
         }
-        for unused in drawn.difference(if built.is_empty() { &none } else { built }) {
+        for unused in drawn.difference(built) {
             problems.push(format!("an arrow leads from `{name}` to `{unused}`, and nothing goes along it"));
         }
     }

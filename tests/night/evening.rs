@@ -1,0 +1,120 @@
+//! An evening from the chair to the press, with the programs that people use: `tally` on a chair's laptop, three
+//! `tally-node` processes, and nothing else.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use client::sheet::Sheet;
+use serde_json::Value;
+use tests::cluster::beside_this_program;
+use tests::stage::Stage;
+
+/// A laptop: its outbox, the election's bundle, the nodes' addresses.
+struct Laptop<'a> {
+    stage: &'a Stage,
+    outbox: PathBuf,
+}
+
+impl Laptop<'_> {
+    /// Runs `tally` with these words.
+    fn tally(&self, words: &[&str]) -> Output {
+        let made = &self.stage.cluster.made;
+        let nodes: Vec<String> = made.plan.nodes.iter().map(|node| node.api.to_string()).collect();
+        Command::new(beside_this_program("tally").unwrap())
+            .args(words)
+            .env("TALLY_NODES", nodes.join(","))
+            .env("TALLY_BUNDLE", &self.stage.cluster.written.bundle)
+            .env("TALLY_FINGERPRINT", made.fingerprint.to_string())
+            .env("TALLY_CA", &self.stage.cluster.written.authority)
+            .env("TALLY_OUTBOX", &self.outbox)
+            .output()
+            .unwrap()
+    }
+
+    /// Runs `tally` with `--json`, expects an exit code, and reads the answer.
+    fn json(&self, words: &[&str], code: i32) -> Value {
+        let words = [words, &["--json"]].concat();
+        let output = self.tally(&words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "tally {words:?}: {said}");
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("tally {words:?}: {error}: {:?} {said}", output.stdout))
+    }
+}
+
+fn sheet(stage: &Stage, n: usize, folder: &Path) -> (PathBuf, PathBuf) {
+    let (unit, worksheet) = stage.unit(n).unwrap();
+    let path = folder.join(format!("{unit}.json"));
+    let sheet = serde_json::to_string(&Sheet::of(&unit, &worksheet)).unwrap();
+    std::fs::write(&path, sheet).unwrap();
+    let key = stage.cluster.written.folder.join("chairs").join(format!("{unit}.key"));
+    (path, key)
+}
+
+/// A chair whose nodes are all down keeps her report; when they are up, it gets its receipt; the receipt verifies
+/// with nothing running; results and status show it; a correction moves the head.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evening() {
+    let mut stage = Stage::prepare(5, 3).unwrap();
+    let folder = stage.folder().to_path_buf();
+    let (path, key) = sheet(&stage, 0, &folder);
+    let (path, key) = (path.to_str().unwrap().to_owned(), key.to_str().unwrap().to_owned());
+    let submit = ["submit", path.as_str(), "--key", key.as_str(), "--yes", "--timeout", "2"];
+
+    // Nothing runs: the report is not sent, and safe.
+    let outbox = folder.join("laptop");
+    let laptop = Laptop { stage: &stage, outbox: outbox.clone() };
+    let output = laptop.tally(&submit);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("not sent yet, safe here"), "{said}");
+    let listed = laptop.json(&["outbox", "list"], 0);
+    assert_eq!(listed["entries"].as_array().unwrap().len(), 1, "{listed}");
+
+    // The nodes start, and the election with them.
+    for ordinal in stage.cluster.ordinals() {
+        stage.cluster.start_node(ordinal).unwrap();
+    }
+    let laptop = Laptop { stage: &stage, outbox: outbox.clone() };
+    let bundle = stage.cluster.written.bundle.to_str().unwrap().to_owned();
+    laptop.json(&["cluster", "init", "--bundle", bundle.as_str()], 0);
+    let sent = laptop.json(&["outbox", "send"], 0);
+    assert_eq!(sent["entries"][0]["state"], "receipted", "{sent}");
+
+    // The receipt, offline.
+    let receipt = std::fs::read_dir(&outbox)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|file| file.extension().is_some_and(|e| e == "receipt"))
+        .unwrap();
+    let checked = laptop.json(&["receipt", "verify", receipt.to_str().unwrap()], 0);
+    assert_eq!(checked["verdict"], "recorded", "{checked}");
+    let mut bytes = std::fs::read(&receipt).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] = if bytes[middle] == b'A' { b'B' } else { b'A' };
+    let forged = folder.join("forged.receipt");
+    std::fs::write(&forged, bytes).unwrap();
+    laptop.json(&["receipt", "verify", forged.to_str().unwrap()], 10);
+
+    // What the press sees.
+    let results = laptop.json(&["results", "--units"], 0);
+    assert_eq!(results["units_reported"], 1, "{results}");
+    let status = laptop.json(&["status"], 0);
+    assert_eq!(status["nodes"].as_array().unwrap().len(), 3, "{status}");
+
+    // A correction takes the head's place.
+    let corrected = laptop.json(&["correct", path.as_str(), "--key", key.as_str(), "--yes"], 0);
+    assert_eq!(corrected["effect"], "corrected", "{corrected}");
+    let results = laptop.json(&["results", "--units"], 0);
+    assert_eq!(results["units_reported"], 1, "{results}");
+
+    // One node down is no reason to wait.
+    let leader = stage.cluster.leader().await.unwrap();
+    stage.cluster.kill(leader).await.unwrap();
+    let (path, key) = sheet(&stage, 1, &folder);
+    let laptop = Laptop { stage: &stage, outbox };
+    let words = ["submit", path.to_str().unwrap(), "--key", key.to_str().unwrap(), "--yes"];
+    let sent = laptop.json(&words, 0);
+    assert_eq!(sent["effect"], "recorded", "{sent}");
+    laptop.json(&["status"], 5);
+}
