@@ -9,9 +9,10 @@ use prost::Message;
 use ledger::{Act, Command, UnixMillis};
 use proto::log;
 
-/// Largest encoded command, in bytes. The largest there is carries a manifest with its roster and
-/// roll; 200,000 units (the size one group must hold) make about 24 MiB of them.
-pub const MAX_COMMAND_BYTES: usize = 32 * 1024 * 1024;
+/// Largest encoded command, in bytes: what one entry of the log on disk can hold, less what the
+/// entry adds. The largest command there is carries a manifest with its roster and roll, which
+/// for 1,765 units come to about 1 MiB.
+pub const MAX_COMMAND_BYTES: usize = 15 * 1024 * 1024;
 
 /// The bytes are not a command this version knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

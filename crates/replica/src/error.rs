@@ -56,6 +56,9 @@ pub enum Refused {
     /// A snapshot could not be stored.
     #[error("snapshot not stored: {0}")]
     Storage(String),
+    /// A power cut tore this node's log; until a leader has mended it the node does not vote.
+    #[error("this node is mending its log and does not vote")]
+    Mending,
     /// This replica has stopped.
     #[error("the replica has stopped")]
     Stopped,

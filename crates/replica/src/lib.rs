@@ -36,6 +36,8 @@ mod types;
 mod wire;
 
 pub mod codec;
+pub mod grpc;
+pub mod rocks;
 pub mod seams;
 
 pub use config::{Observer, ReplicaConfig, Workplace};

@@ -104,7 +104,7 @@ fn apply<S: State>(state: &S, entries: Vec<Entry>) -> io::Result<Step> {
         sizes.push((log_id.index, tree_size(&overlay)?));
     }
     let changes = overlay.into_changes();
-    state.commit(&changes, &wire::applied_to_bytes(&applied))?;
+    state.commit(changes, wire::applied_to_bytes(&applied))?;
     Ok(Step { replies, sizes })
 }
 

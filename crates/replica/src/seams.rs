@@ -95,6 +95,13 @@ pub trait Log: Send + Sync + 'static {
 
     /// The latest value of a fact.
     fn fact(&self, fact: Fact) -> io::Result<Option<Bytes>>;
+
+    /// Whether a power cut tore off the end of the log, so that entries or a vote which this node
+    /// has acknowledged may be missing.
+    fn torn(&self) -> bool;
+
+    /// Notes durably that a leader has made good whatever was torn off.
+    fn mended(&self) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 /// The state that the log's commands have made: the ledger's tables, and how far they are.
@@ -112,7 +119,7 @@ pub trait State: Tables + Send + Sync + 'static {
 
     /// Writes `changes` and the label in one step: after a crash both are there or neither is.
     /// It need not be on disk, since the log is and replays what is lost.
-    fn commit(&self, changes: &Changes, applied: &Bytes) -> io::Result<()>;
+    fn commit(&self, changes: Changes, applied: Bytes) -> io::Result<()>;
 
     /// Puts every commit so far on disk. Called before consensus starts: it takes an applied
     /// position for one that is on this node's disk.
@@ -168,19 +175,21 @@ pub trait Incoming: Send + 'static {
 
     /// Opens what was received and refuses it when it is not a readable state whose own label
     /// is `applied`. Nothing is replaced yet.
-    fn finish(self, applied: &Bytes) -> io::Result<Self::Image>;
+    fn finish(self, applied: Bytes) -> io::Result<Self::Image>;
 }
 
 /// Which of a peer's channels a call goes over. They are separate connections, so that a large
 /// snapshot or a full append stream cannot hold up a heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// Votes, heartbeats, hand-overs, and what nodes ask each other beside consensus.
+    /// Votes, heartbeats, hand-overs.
     Control,
     /// The stream of log entries.
     Append,
     /// Snapshots.
     Bulk,
+    /// What nodes ask each other beside consensus. The replica itself does not use it.
+    Aside,
 }
 
 /// The way to the other nodes.

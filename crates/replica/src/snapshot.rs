@@ -232,7 +232,7 @@ where
     }
     let applied = wire::applied_to_bytes(&meta);
     let image = on_disk(workplace, move || {
-        receiving.incoming.finish(&applied).map_err(Failed::Disk)
+        receiving.incoming.finish(applied).map_err(Failed::Disk)
     })
     .await?;
     Ok(Received { vote, meta, image })

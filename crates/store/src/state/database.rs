@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rocksdb::checkpoint::Checkpoint;
-use rocksdb::{ColumnFamily, DB, DBRawIterator, PrefixRange, ReadOptions, WriteBatch};
+use rocksdb::{ColumnFamily, DB, DBRawIterator, Options, PrefixRange, ReadOptions, WriteBatch};
 
 use super::REBUILD;
 use crate::error::Error;
@@ -66,6 +66,9 @@ impl Batch {
     }
 }
 
+/// What a scan shows each row to, key and value; it may break off.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// One file of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointFile {
@@ -123,9 +126,8 @@ impl StateDb {
         let options = options::state(memory, false);
         refuse_unknown_tables(path, tables, &options)?;
         let families = tables.iter().map(|table| (*table, options.clone()));
-        let database =
-            DB::open_cf_with_opts_for_read_only(&options, path, families, false)
-                .map_err(|error| failed_to_open(path, error))?;
+        let database = DB::open_cf_with_opts_for_read_only(&options, path, families, false)
+            .map_err(|error| failed_to_open(path, error))?;
         Ok(Self::of(database, path, tables))
     }
 
@@ -149,12 +151,7 @@ impl StateDb {
 
     /// Shows every row of `table` whose key begins with `prefix`, in the order of the keys, until
     /// `visit` breaks off.
-    pub fn scan(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    pub fn scan(&self, table: &str, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), Error> {
         let reading = within(prefix);
         let iterator = self
             .database
@@ -168,7 +165,7 @@ impl StateDb {
         table: &str,
         prefix: &[u8],
         start: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         let reading = within(prefix);
         let iterator = self
@@ -260,7 +257,7 @@ impl StateDb {
         &self,
         mut iterator: DBRawIterator<'_>,
         start: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         iterator.seek(start);
         while let Some((key, value)) = iterator.item() {
@@ -282,18 +279,12 @@ impl StateDb {
     }
 
     fn failed(&self, verb: &str, error: rocksdb::Error) -> Error {
-        match Error::database(&format!("{verb} state"), self.path(), error) {
-            Error::Damaged { what, .. } => Error::damaged(what, REBUILD),
-            other => other,
-        }
+        Error::database(&format!("{verb} state"), self.path(), REBUILD, error)
     }
 }
 
 fn failed_to_open(path: &Path, error: rocksdb::Error) -> Error {
-    match Error::database("open state", path, error) {
-        Error::Damaged { what, .. } => Error::damaged(what, REBUILD),
-        other => other,
-    }
+    Error::database("open state", path, REBUILD, error)
 }
 
 fn refuse_unknown_tables(
@@ -340,12 +331,7 @@ impl StateSnapshot<'_> {
     }
 
     /// As [`StateDb::scan`], at that moment.
-    pub fn scan(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    pub fn scan(&self, table: &str, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), Error> {
         self.scan_from(table, prefix, prefix, visit)
     }
 
@@ -355,7 +341,7 @@ impl StateSnapshot<'_> {
         table: &str,
         prefix: &[u8],
         start: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         let family = self.state.family(table)?;
         let iterator = self.snapshot.raw_iterator_cf_opt(family, within(prefix));

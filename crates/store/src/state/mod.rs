@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::files::{self, DurableFile};
 use crate::identity::number;
 use crate::options::Memory;
-pub use database::{Batch, CheckpointFile, StateDb, StateSnapshot};
+pub use database::{Batch, CheckpointFile, StateDb, StateSnapshot, Visit};
 
 const HEAD: &str = "tally/current-state/v1";
 const INCOMING: &str = "incoming.tmp";

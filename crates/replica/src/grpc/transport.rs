@@ -1,0 +1,339 @@
+//! The way out: channels to the other nodes, connected when first used and then kept.
+//!
+//! openraft asks for a client for each election and each follower; a handshake for each of them
+//! would cost more than the call. So a channel is made once a node, lane and address. A node that
+//! has a new address gets new channels, and the old ones go with their last user.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::stream::{BoxStream, Stream, StreamExt};
+use tokio::runtime::Handle;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Request, Status};
+
+use proto::raft;
+use proto::raft::peer_client::PeerClient;
+use proto::raft::raft_client::RaftClient;
+
+use super::{FROM, GENESIS, MAX_MESSAGE_BYTES, TO};
+use crate::error::Error;
+use crate::membership::PeerNode;
+use crate::seams::{AppendResponses, Lane, Lost, Peer, Transport};
+
+/// A client for what nodes ask each other beside consensus.
+pub type PeerConnection = PeerClient<InterceptedService<Channel, Headers>>;
+
+type RaftConnection = RaftClient<Channel>;
+
+/// This node's credentials towards the others, as PEM.
+#[derive(Clone)]
+pub struct PeerTls {
+    /// The certificate of the peers' CA.
+    pub ca_pem: Vec<u8>,
+    /// This node's certificate chain.
+    pub certificate_pem: Vec<u8>,
+    /// Its private key.
+    pub key_pem: Vec<u8>,
+}
+
+impl fmt::Debug for PeerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PeerTls (a private key is not shown)")
+    }
+}
+
+/// How this node calls the others. [`TransportConfig::new`] has the defaults.
+#[derive(Clone, Debug)]
+pub struct TransportConfig {
+    /// The election's genesis, as 44 characters of base64.
+    pub genesis: String,
+    /// This node's ordinal.
+    pub from: u64,
+    /// This node's credentials.
+    pub tls: PeerTls,
+    /// What stands behind a node's id in the name its certificate is checked for.
+    pub domain: String,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How often a connection is tried for life.
+    pub keep_alive_interval: Duration,
+    /// How long the answer to that may take before the connection is given up.
+    pub keep_alive_timeout: Duration,
+}
+
+impl TransportConfig {
+    /// The defaults: a node in the same building answers in a millisecond, one across the country
+    /// in fifty; a connection that has been dead for under a second is replaced.
+    pub fn new(genesis: String, from: u64, tls: PeerTls) -> Self {
+        Self {
+            genesis,
+            from,
+            tls,
+            domain: "tally.internal".to_owned(),
+            connect_timeout: Duration::from_millis(300),
+            keep_alive_interval: Duration::from_millis(300),
+            keep_alive_timeout: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The metadata of every call: whose election, from whom, to whom.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    genesis: MetadataValue<Ascii>,
+    from: MetadataValue<Ascii>,
+    to: MetadataValue<Ascii>,
+}
+
+impl Headers {
+    /// A request with these headers.
+    fn on<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        self.put(request.metadata_mut());
+        request
+    }
+
+    fn put(&self, metadata: &mut MetadataMap) {
+        metadata.insert(GENESIS, self.genesis.clone());
+        metadata.insert(FROM, self.from.clone());
+        metadata.insert(TO, self.to.clone());
+    }
+}
+
+impl Interceptor for Headers {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        self.put(request.metadata_mut());
+        Ok(request)
+    }
+}
+
+/// Makes and keeps the channels to the other nodes.
+pub struct GrpcTransport {
+    config: TransportConfig,
+    genesis: MetadataValue<Ascii>,
+    tls: ClientTlsConfig,
+    /// The runtime that consensus runs on: its channels are driven there.
+    runtime: Handle,
+    channels: Mutex<BTreeMap<(u64, Lane), Kept>>,
+}
+
+struct Kept {
+    address: String,
+    name: String,
+    channel: Channel,
+}
+
+impl fmt::Debug for GrpcTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcTransport")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GrpcTransport {
+    /// A transport whose consensus lanes are driven by `runtime`, the one that
+    /// [`Replica::start`](crate::Replica::start) is called on.
+    pub fn new(config: TransportConfig, runtime: Handle) -> Result<Self, Error> {
+        let genesis = config.genesis.parse().map_err(|_| Error::Invalid {
+            what: "the genesis is not base64".to_owned(),
+        })?;
+        let identity = Identity::from_pem(&config.tls.certificate_pem, &config.tls.key_pem);
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&config.tls.ca_pem))
+            .identity(identity);
+        Ok(Self {
+            config,
+            genesis,
+            tls,
+            runtime,
+            channels: Mutex::default(),
+        })
+    }
+
+    /// The channel to a node over a lane; an error when its address or the credentials are none.
+    pub fn channel(&self, ordinal: u64, node: &PeerNode, lane: Lane) -> Result<Channel, String> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = channels.get(&(ordinal, lane))
+            && kept.address == node.peer_address
+            && kept.name == node.name
+        {
+            return Ok(kept.channel.clone());
+        }
+        let endpoint = self.endpoint(node, lane)?;
+        let channel = match lane {
+            Lane::Control | Lane::Append | Lane::Bulk => {
+                let _entered = self.runtime.enter();
+                endpoint.connect_lazy()
+            }
+            // Whatever it carries is the node's work, not to be done on consensus' thread.
+            Lane::Aside => endpoint.connect_lazy(),
+        };
+        let kept = Kept {
+            address: node.peer_address.clone(),
+            name: node.name.clone(),
+            channel: channel.clone(),
+        };
+        channels.insert((ordinal, lane), kept);
+        Ok(channel)
+    }
+
+    fn endpoint(&self, node: &PeerNode, lane: Lane) -> Result<Endpoint, String> {
+        let domain = format!("{}.{}", node.name, self.config.domain);
+        // What may be under way before the receiver says so; on the append lane a full pipeline of
+        // requests, elsewhere what a call takes.
+        let window: u32 = match lane {
+            Lane::Append => 4 << 20,
+            Lane::Bulk => 2 << 20,
+            Lane::Control | Lane::Aside => 1 << 20,
+        };
+        Endpoint::from_shared(format!("https://{}", node.peer_address))
+            .and_then(|endpoint| endpoint.tls_config(self.tls.clone().domain_name(domain)))
+            .map(|endpoint| {
+                endpoint
+                    .tcp_nodelay(true)
+                    .connect_timeout(self.config.connect_timeout)
+                    .http2_keep_alive_interval(self.config.keep_alive_interval)
+                    .keep_alive_timeout(self.config.keep_alive_timeout)
+                    .keep_alive_while_idle(true)
+                    .http2_adaptive_window(false)
+                    .initial_stream_window_size(window)
+                    .initial_connection_window_size(window.saturating_mul(2))
+            })
+            .map_err(|error| format!("peer address `{}`: {error}", node.peer_address))
+    }
+
+    fn headers(&self, to: u64) -> Headers {
+        Headers {
+            genesis: self.genesis.clone(),
+            from: self.config.from.into(),
+            to: to.into(),
+        }
+    }
+
+    /// A client for what nodes ask each other beside consensus, on the current runtime. The
+    /// caller sets the deadlines.
+    pub fn peer_client(&self, ordinal: u64, node: &PeerNode) -> Result<PeerConnection, String> {
+        let channel = self.channel(ordinal, node, Lane::Aside)?;
+        let client = PeerClient::with_interceptor(channel, self.headers(ordinal));
+        Ok(client
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES))
+    }
+}
+
+impl Transport for GrpcTransport {
+    type Peer = GrpcPeer;
+
+    fn peer(&self, ordinal: u64, node: &PeerNode, lane: Lane) -> GrpcPeer {
+        let client = self.channel(ordinal, node, lane).map(|channel| {
+            RaftClient::new(channel)
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES)
+        });
+        GrpcPeer {
+            client: client.map_err(Arc::from),
+            headers: self.headers(ordinal),
+        }
+    }
+}
+
+/// The way to one node over one lane.
+#[derive(Clone, Debug)]
+pub struct GrpcPeer {
+    /// An address that is none is found out when it is used.
+    client: Result<RaftConnection, Arc<str>>,
+    headers: Headers,
+}
+
+impl GrpcPeer {
+    fn client(&self) -> Result<RaftConnection, Lost> {
+        self.client
+            .clone()
+            .map_err(|what| Lost::Unreachable(what.to_string()))
+    }
+}
+
+/// A refused or missing connection, and a node that turns us away at its door, are not to be
+/// tried again at once.
+fn lost(status: &Status) -> Lost {
+    match status.code() {
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::Unauthenticated
+        | Code::PermissionDenied
+        | Code::FailedPrecondition => Lost::Unreachable(status.to_string()),
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::DataLoss => Lost::Broken(status.to_string()),
+    }
+}
+
+fn answer<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T, Lost> {
+    answer
+        .map(tonic::Response::into_inner)
+        .map_err(|status| lost(&status))
+}
+
+/// A stream of messages on its way out. As a type of its own it is known to borrow nothing, which
+/// the compiler loses sight of in a boxed stream inside an async function.
+struct Outgoing<T>(BoxStream<'static, T>);
+
+impl<T> Stream for Outgoing<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl Peer for GrpcPeer {
+    async fn append(
+        &self,
+        requests: BoxStream<'static, raft::AppendRequest>,
+    ) -> Result<AppendResponses, Lost> {
+        let answers = answer(self.client()?.append(self.headers.on(Outgoing(requests))).await)?;
+        Ok(answers
+            .map(|response| response.map_err(|status| lost(&status)))
+            .boxed())
+    }
+
+    async fn vote(&self, request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
+        answer(self.client()?.vote(self.headers.on(request)).await)
+    }
+
+    async fn pre_vote(&self, request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
+        answer(self.client()?.pre_vote(self.headers.on(request)).await)
+    }
+
+    async fn snapshot(
+        &self,
+        frames: BoxStream<'static, raft::SnapshotFrame>,
+    ) -> Result<raft::SnapshotResponse, Lost> {
+        answer(self.client()?.snapshot(self.headers.on(Outgoing(frames))).await)
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: raft::TransferLeaderRequest,
+    ) -> Result<raft::TransferLeaderResponse, Lost> {
+        answer(self.client()?.transfer_leader(self.headers.on(request)).await)
+    }
+}

@@ -1,0 +1,21 @@
+//! The seams simulated: a disk that forgets what was not synced, a network of turmoil's.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::missing_debug_implementations,
+    reason = "test support: shared by two test crates, neither of which uses all of it"
+)]
+
+pub mod disk;
+pub mod election;
+pub mod net;
