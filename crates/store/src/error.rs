@@ -89,11 +89,15 @@ impl Error {
         Self::disk(format!("{verb} `{}`", path.display()), source)
     }
 
-    /// What RocksDB reports, as damage where its words mean that bytes are missing or altered.
-    pub(crate) fn database(action: &str, path: &Path, source: rocksdb::Error) -> Self {
+    /// What RocksDB reports, as damage, with advice, where its words mean that bytes are missing or altered.
+    pub(crate) fn database(
+        action: &str,
+        path: &Path,
+        advice: &str,
+        source: rocksdb::Error,
+    ) -> Self {
         if is_damage(&source) {
-            let what = format!("{action} `{}`: {source}", path.display());
-            return Self::damaged(what, REPLACE_NODE);
+            return Self::damaged(format!("{action} `{}`: {source}", path.display()), advice);
         }
         Self::disk(format!("{action} `{}`", path.display()), source)
     }

@@ -43,5 +43,5 @@ pub use log::{
     Bounds, Done, Entry, Group, LogDb, LogObserver, LogOptions, Position, Purged, Recovery,
 };
 pub use mark::BootId;
-pub use state::{Batch, CheckpointFile, StateDb, StateSnapshot, StateStore};
+pub use state::{Batch, CheckpointFile, StateDb, StateSnapshot, StateStore, Visit};
 pub use stats::DatabaseStats;

@@ -1,5 +1,7 @@
 //! A real process killed with SIGKILL in the middle of its writes: what it had acknowledged is there.
 
+#![expect(clippy::expect_used, reason = "a test ends where something fails")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

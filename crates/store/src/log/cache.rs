@@ -51,7 +51,7 @@ impl Tail {
             .last
             .as_ref()
             .map(|entry| entry.index)
-            .or(contents.purged.as_ref().map(|purged| purged.position.index))
+            .or_else(|| contents.purged.as_ref().map(|purged| purged.position.index))
             .map_or(0, |index| index.saturating_add(1));
         let mut tail = Self {
             purged: contents.purged,

@@ -108,7 +108,7 @@ fn open_database(
         Ok(disk) => return Ok((disk, Recovery::Clean)),
         Err(refusal) => refusal,
     };
-    let refused = |error| Error::database("open", &path, error);
+    let refused = |error| Error::database("open", &path, REPLACE_NODE, error);
     let Some(mark) = mark.filter(|_| error::is_damage(&refusal)) else {
         return Err(refused(refusal));
     };

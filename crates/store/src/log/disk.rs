@@ -80,7 +80,7 @@ impl Disk {
         let value = self
             .database
             .get_pinned_cf(self.family(ENTRIES)?, codec::key(index))
-            .map_err(|error| Error::database("read", &self.path, error))?;
+            .map_err(|error| Error::database("read", &self.path, REPLACE_NODE, error))?;
         let Some(value) = value else { return Ok(None) };
         codec::decode(index, &value)
             .map(Some)
@@ -144,7 +144,7 @@ impl Disk {
         // An iterator that met a bad block says "no more" just as at the end: only the status tells.
         iterator
             .status()
-            .map_err(|error| Error::database("read", &self.path, error))
+            .map_err(|error| Error::database("read", &self.path, REPLACE_NODE, error))
     }
 
     /// The caller's values, all of them: there are few.
@@ -164,7 +164,7 @@ impl Disk {
         }
         iterator
             .status()
-            .map_err(|error| Error::database("read", &self.path, error))?;
+            .map_err(|error| Error::database("read", &self.path, REPLACE_NODE, error))?;
         Ok(metas)
     }
 
@@ -187,7 +187,7 @@ impl Disk {
         let mut batch = WriteBatch::default();
         batch.put_cf(self.family(META)?, OWNER, text);
         self.write(batch, true)
-            .map_err(|error| Error::database("write", &self.path, error))
+            .map_err(|error| Error::database("write", &self.path, REPLACE_NODE, error))
     }
 
     pub(super) fn add_entry(
@@ -240,10 +240,13 @@ impl Disk {
     /// is left to the next compaction.
     pub(super) fn release_files(&self, range: Range<u64>) {
         if let Ok(family) = self.family(ENTRIES)
+            && let Some(last) = range.end.checked_sub(1)
             && !range.is_empty()
         {
-            let (start, end) = (codec::key(range.start), codec::key(range.end));
-            let _ = self.database.delete_file_in_range_cf(family, start, end);
+            // RocksDB takes both ends as part of the range here, unlike in a range deletion: with the
+            // end itself it would drop a file whose last entry is the first that must stay.
+            let (first, last) = (codec::key(range.start), codec::key(last));
+            let _ = self.database.delete_file_in_range_cf(family, first, last);
         }
     }
 
@@ -267,6 +270,15 @@ impl Disk {
         )
     }
 
+    /// Moves every entry into table files below the first level, which only a long night would do.
+    #[cfg(test)]
+    pub(super) fn compact(&self) {
+        let family = self.family(ENTRIES).unwrap();
+        self.database.flush_cf(family).unwrap();
+        self.database
+            .compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
+    }
+
     fn bad_entry(&self, index: u64) -> Error {
         self.damaged(&format!("entry {index} does not match its checksum"))
     }
@@ -274,7 +286,7 @@ impl Disk {
     fn meta_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.database
             .get_cf(self.family(META)?, key)
-            .map_err(|error| Error::database("read", &self.path, error))
+            .map_err(|error| Error::database("read", &self.path, REPLACE_NODE, error))
     }
 
     fn family(&self, name: &str) -> Result<&ColumnFamily, Error> {

@@ -30,7 +30,7 @@ fn get(state: &StateDb, key: &str) -> Option<String> {
         .map(|value| String::from_utf8(value).unwrap())
 }
 
-fn keys(scan: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>)) -> Vec<String> {
+fn keys(scan: impl FnOnce(&mut Visit<'_>)) -> Vec<String> {
     let mut found = Vec::new();
     scan(&mut |key, _| {
         found.push(String::from_utf8(key.to_vec()).unwrap());
@@ -178,6 +178,25 @@ fn an_installed_snapshot_takes_the_place_of_the_state_and_old_readers_read_on() 
         get(&opened(&folder).current(), "P-1").as_deref(),
         Some("theirs")
     );
+}
+
+#[test]
+fn a_checkpoint_is_looked_into_without_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = opened(&folder);
+    let incoming = store.receive().unwrap();
+    snapshot_from_elsewhere(&incoming);
+    let contents = |folder: &Path| -> Vec<(PathBuf, Vec<u8>)> {
+        let read = |path: PathBuf| (path.clone(), fs::read(path).unwrap());
+        files::list(folder).unwrap().into_iter().map(read).collect()
+    };
+    let before = contents(&incoming);
+    assert_eq!(
+        get(&store.inspect(&incoming).unwrap(), "P-1").as_deref(),
+        Some("theirs")
+    );
+    assert!(contents(&incoming) == before);
+    assert_eq!(get(&store.current(), "P-1"), None);
 }
 
 #[test]
