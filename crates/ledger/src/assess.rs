@@ -41,12 +41,11 @@ pub(crate) fn settle<T: Tables>(
     let mut witnesses = Vec::new();
     if let Some(head) = &sheet.head {
         let stored;
-        let worksheet = match figures {
-            Some(worksheet) => worksheet,
-            None => {
-                stored = rows::worksheet_of(draft, head.head.index)?;
-                &stored
-            }
+        let worksheet = if let Some(worksheet) = figures {
+            worksheet
+        } else {
+            stored = rows::worksheet_of(draft, head.head.index)?;
+            &stored
         };
         for finding in caucus::findings(unit, rules, worksheet) {
             if finding.code.severity() == Severity::Error {

@@ -24,7 +24,7 @@ impl UnixMillis {
 /// One command of the replicated state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// When it was proposed. [`apply`](crate::apply) never lets the recorded time go back and
+    /// When it was proposed. [`apply`](crate::apply()) never lets the recorded time go back and
     /// decides nothing by it.
     pub at: UnixMillis,
     /// What is asked.

@@ -10,7 +10,7 @@
 //!             leaf digest
 //! ```
 //! Signatures are taken for checked: they were when the leaves were applied, and
-//! [`replay`](crate::replay) checks them again for whoever does not trust the node. What this
+//! [`replay`](crate::replay()) checks them again for whoever does not trust the node. What this
 //! cannot see is a log that was rewritten whole; checkpoints that others hold show that.
 
 use alloc::collections::BTreeMap;

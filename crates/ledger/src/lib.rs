@@ -14,7 +14,7 @@
 //!   4     time and refused notes, which have no leaf, enter the side digest
 //! ```
 //!
-//! [`apply`] is a function. It has no clock, no randomness, no floating point and no order but
+//! [`apply()`] is a function. It has no clock, no randomness, no floating point and no order but
 //! that of keys; the time in a command is recorded and decides nothing. It judges the exact bytes
 //! that were signed, on every node, and believes nothing about them that a proposer did. It does
 //! not fail: what is not recorded is a [`Refusal`](caucus::Refusal) inside an [`Outcome`], and a
@@ -22,7 +22,7 @@
 //!
 //! The state is plain rows ([`Table`], [`Tables`]). [`Memory`] holds them in maps, a node's
 //! database on disk, [`Overlay`] lays changes over either; [`View`] reads them typed, [`check`]
-//! holds them to their invariants, and [`replay`] makes them again from the leaves alone.
+//! holds them to their invariants, and [`replay()`] makes them again from the leaves alone.
 //!
 //! There is no consensus here, no disk, no network, and no cosigning: which checkpoints are signed
 //! differs by node and time, and is outside the replicated state.

@@ -162,7 +162,7 @@ pub type Visit<'v> = &'v mut (dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v);
 /// Read access to the state.
 ///
 /// An adapter must show one consistent state for as long as a call of
-/// [`apply`](crate::apply) or a [`View`](crate::View) borrows it.
+/// [`apply`](crate::apply()) or a [`View`](crate::View) borrows it.
 pub trait Tables {
     /// The value at `key`, if there is one.
     fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;

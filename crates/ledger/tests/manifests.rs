@@ -47,10 +47,11 @@ mod tests {
     }
 
     fn refused(night: &mut Night, command: &Command) -> &'static str {
-        match night.apply(command) {
-            Outcome::Refused { refusal, .. } => refusal.code(),
-            other => panic!("not refused: {other:?}"),
-        }
+        let outcome = night.apply(command);
+        let Outcome::Refused { refusal, .. } = outcome else {
+            panic!("not refused: {outcome:?}");
+        };
+        refusal.code()
     }
 
     fn revoke(election: &Election, key: &str) -> Command {
@@ -67,36 +68,16 @@ mod tests {
         command(&election.sign(&leaf, &["registrar1", "registrar2"]))
     }
 
-    #[test]
-    fn only_differences_take_effect_and_revocations_persist() {
-        let mut election = Election::new("night");
-        let mut night = Night::of(&election);
-        applied(&mut night, &revoke(&election, "P-1/a"));
-        applied(&mut night, &revoke(&election, "operator1"));
-        let enrolled = election.key("P-2/a/2");
-        let enrol = Leaf::Enrol(Enrol {
-            header: election.header("enrol"),
-            place: Place::Slot {
-                unit: UnitId::parse("P-2").unwrap(),
-                slot: Slot::A,
-            },
-            key: enrolled.verifier().clone(),
-            replaces: None,
-            reason: reason(),
-        });
-        applied(
-            &mut night,
-            &command(&election.sign(&enrol, &["registrar1", "registrar2"])),
-        );
-
-        let mut second = next(&election, &election.manifest);
-        // operator3 goes, operator4 comes; P-4 gets another chair's key and P-5 a new voucher.
+    /// The first version but for this: operator3 goes and operator4 comes, P-4 gets another
+    /// chair's key and P-5 another first voucher.
+    fn second_version(election: &mut Election) -> Manifest {
+        let mut second = next(election, &election.manifest);
         let gone = election.key("operator3").verifier().clone();
         second.keys.retain(|person| person.key != gone);
-        let come = election.key("operator4").verifier().clone();
+        let key = election.key("operator4").verifier().clone();
         second.keys.push(receipt::PersonKey {
             role: Role::Operator,
-            key: come,
+            key,
         });
         second
             .keys
@@ -112,56 +93,85 @@ mod tests {
             .map(str::to_string)
             .collect();
         lines.sort();
-        let roll = lines.join("\n") + "\n";
+        let hash = bind(election, lines.join("\n") + "\n");
         second.roll = CountedFile {
             count: second.roll.count,
-            hash: bind(&mut election, roll),
+            hash,
         };
+        second
+    }
+
+    fn enrol(election: &Election, unit: &str, key: &str) -> Command {
+        let leaf = Leaf::Enrol(Enrol {
+            header: election.header(&format!("enrol {key}")),
+            place: Place::Slot {
+                unit: UnitId::parse(unit).unwrap(),
+                slot: Slot::A,
+            },
+            key: election.key(key).verifier().clone(),
+            replaces: None,
+            reason: reason(),
+        });
+        command(&election.sign(&leaf, &["registrar1", "registrar2"]))
+    }
+
+    #[test]
+    fn what_leaves_have_changed_persists_over_a_later_version() {
+        let mut election = Election::new("night");
+        let mut night = Night::of(&election);
+        applied(&mut night, &revoke(&election, "P-1/a"));
+        applied(&mut night, &revoke(&election, "operator1"));
+        applied(&mut night, &enrol(&election, "P-2", "P-2/a/2"));
+        let second = second_version(&mut election);
         applied(
             &mut night,
             &election.manifest_command(&second, &["A1", "A2"]),
         );
-
         let sent = |unit: &str, key: &str| {
-            let id = format!("{unit} by {key}");
-            let submission = election.submission(&id, unit, &[50, 30, 20]);
+            let submission = election.submission(key, unit, &[50, 30, 20]);
             command(&election.sign(&submission.into(), &[key]))
         };
         assert_eq!(refused(&mut night, &sent("P-1", "P-1/a")), "revoked_key");
-        assert_eq!(refused(&mut night, &sent("P-4", "P-4/a")), "revoked_key");
         assert_eq!(night.apply(&sent("P-2", "P-2/a/2")).name(), "recorded");
-        assert_eq!(night.apply(&sent("P-4", "P-4/a/2")).name(), "recorded");
-        let by_phone = |id: &str, number, keys: &[&str]| {
+        let view = View::new(&night.state);
+        let leaf = view.manifests().unwrap()[1].index.get();
+        let at = |size| {
+            let manifest = view.manifest_at(TreeSize::new(size)).unwrap();
+            manifest.map(|manifest| manifest.version)
+        };
+        assert_eq!(
+            (at(0), at(1), at(leaf), at(leaf + 1)),
+            (None, Some(1), Some(1), Some(2))
+        );
+    }
+
+    #[test]
+    fn what_differs_in_a_later_version_takes_effect() {
+        let mut election = Election::new("night");
+        let mut night = Night::of(&election);
+        let second = second_version(&mut election);
+        applied(
+            &mut night,
+            &election.manifest_command(&second, &["A1", "A2"]),
+        );
+        let sent = |key: &str| {
+            let submission = election.submission(key, "P-4", &[50, 30, 20]);
+            command(&election.sign(&submission.into(), &[key]))
+        };
+        assert_eq!(refused(&mut night, &sent("P-4/a")), "revoked_key");
+        assert_eq!(night.apply(&sent("P-4/a/2")).name(), "recorded");
+        let by_phone = |id: &str, number, operators: [&str; 2]| {
             let mut submission = election.submission(id, "P-5", &[5, 5]);
             submission.channel = Some(receipt::leaf::Channel::Phone);
             submission.voucher = Some(voucher(number));
-            command(&election.sign(&submission.into(), keys))
+            command(&election.sign(&submission.into(), &operators))
         };
-        let (one, two) = (["operator1", "operator4"], ["operator2", "operator4"]);
-        assert_eq!(refused(&mut night, &by_phone("a", 5, &one)), "revoked_key");
-        assert_eq!(
-            refused(&mut night, &by_phone("b", 5, &["operator2", "operator3"])),
-            "revoked_key"
-        );
-        assert_eq!(
-            refused(&mut night, &by_phone("c", 1, &two)),
-            "voucher_unknown"
-        );
-        assert_eq!(night.apply(&by_phone("d", 5, &two)).name(), "recorded");
-
-        let view = View::new(&night.state);
-        let versions: Vec<_> = view.manifests().unwrap();
-        assert_eq!(versions.len(), 2);
-        let leaf = versions[1].index;
-        let at = |size| {
-            view.manifest_at(TreeSize::new(size))
-                .unwrap()
-                .map(|m| m.version)
-        };
-        assert_eq!(
-            (at(0), at(1), at(leaf.get()), at(leaf.get() + 1)),
-            (None, Some(1), Some(1), Some(2))
-        );
+        let gone = by_phone("a", 5, ["operator2", "operator3"]);
+        assert_eq!(refused(&mut night, &gone), "revoked_key");
+        let old_voucher = by_phone("b", 1, ["operator2", "operator4"]);
+        assert_eq!(refused(&mut night, &old_voucher), "voucher_unknown");
+        let new_voucher = by_phone("c", 5, ["operator2", "operator4"]);
+        assert_eq!(night.apply(&new_voucher).name(), "recorded");
     }
 
     #[test]
