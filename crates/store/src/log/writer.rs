@@ -79,6 +79,10 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
+        let _ending = Ending {
+            shared: Arc::clone(&self.shared),
+            observer: Arc::clone(&self.observer),
+        };
         loop {
             let mark_at = if self.mark_behind {
                 self.marked_at.checked_add(MARK_INTERVAL)
@@ -269,6 +273,27 @@ impl Writer {
                 reason: reason.clone(),
             });
             accepted.finish(Err(error));
+        }
+    }
+}
+
+/// Ends the log if a completion or an observer panics: callers would otherwise wait for ever.
+struct Ending {
+    shared: Arc<Shared>,
+    observer: Arc<dyn LogObserver>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason = "its thread panicked";
+            let orphans = self.shared.stop(reason);
+            self.observer.stopped(reason);
+            for orphan in orphans {
+                orphan.finish(Err(Error::Stopped {
+                    reason: reason.to_owned(),
+                }));
+            }
         }
     }
 }

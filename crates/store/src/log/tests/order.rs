@@ -177,6 +177,48 @@ fn after_one_failed_write_everything_fails_and_nothing_is_written_again() {
 }
 
 #[test]
+fn a_completion_that_panics_ends_the_log_rather_than_leaving_callers_waiting() {
+    let desk = Desk::new();
+    let (commit, arrivals, gate) = gated();
+    let listener = Arc::new(Listener::default());
+    let log = desk.open_with(commit, Arc::clone(&listener));
+    log.append(
+        entries(0..1, 1),
+        Box::new(|_| panic!("a defect of the caller")),
+    );
+    arrivals.recv().unwrap();
+    let (sender, completed) = mpsc::channel();
+    log.append(
+        entries(1..2, 1),
+        Box::new(move |result| sender.send(result.is_err()).unwrap()),
+    );
+    gate.send(()).unwrap();
+    assert!(completed.recv().unwrap());
+    assert_eq!(log.stopped().as_deref(), Some("its thread panicked"));
+    assert!(log.close().is_err());
+}
+
+#[test]
+fn a_log_may_be_dropped_by_its_own_last_completion() {
+    let desk = Desk::new();
+    let directory = DataDir::lock(desk.folder.path()).unwrap();
+    let options = options("boot-1", Arc::new(()));
+    let log = Arc::new(LogDb::open(&directory, &identity(1), options).unwrap());
+    let last = Arc::clone(&log);
+    let (sender, dropped) = mpsc::channel();
+    let (handed_over, wait_for_it) = mpsc::channel();
+    let done = Box::new(move |_| {
+        wait_for_it.recv().unwrap();
+        drop(last);
+        sender.send(()).unwrap();
+    });
+    log.append(entries(0..1, 1), done);
+    drop(log);
+    handed_over.send(()).unwrap();
+    dropped.recv().unwrap();
+}
+
+#[test]
 fn a_closed_log_takes_nothing_more() {
     let desk = Desk::new();
     let log = desk.open().unwrap();
