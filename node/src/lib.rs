@@ -1,1 +1,43 @@
-//! .
+//! The tally node: one process of a cluster that records signed reports and hands out receipts.
+//!
+//! ```text
+//!  chairs ─► grpc/submit ─► intake ─► auth ─► replica ─► ledger, on every node
+//!                │            └► peers (forwarded once)        │ applied
+//!            receipts ◄─ checkpoints ◄─ tasks/cosign ◄─ a majority's cosigners
+//! ```
+//! [`Node::start`] opens everything in the order in which it can fail and returns a
+//! [`RunningNode`]; [`RunningNode::stop`] hands leadership over and closes everything in reverse.
+//! What a chair's note means is decided in `ledger`, how the nodes agree in `replica`, what a
+//! receipt is in `receipt`: here they meet sockets, clocks and files.
+
+mod admission;
+mod agreement;
+mod auth;
+mod barrier;
+mod charter;
+mod checkpoints;
+pub mod clock;
+pub mod config;
+mod core;
+mod cosigner;
+mod cosigning;
+mod evidence;
+mod gossip;
+mod grpc;
+mod intake;
+mod keys;
+mod listeners;
+mod membership;
+mod node;
+mod open;
+mod operations;
+mod peers;
+mod readiness;
+mod receipts;
+mod start_error;
+mod tasks;
+mod tls;
+mod watchman;
+
+pub use node::{Addresses, Node, Parts, RunningNode};
+pub use start_error::StartError;

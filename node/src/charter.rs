@@ -1,0 +1,101 @@
+//! The manifest in force with what follows from it: who cosigns, and what is enough. Parsed once a
+//! version, not once a call.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ledger::{Fault, Tables, View};
+use merkle::TreeSize;
+use note::SignedCheckpoint;
+use receipt::{ElectionKind, Manifest, NodeLine, Policy};
+
+/// One manifest version, ready for use.
+#[derive(Debug)]
+pub(crate) struct Charter {
+    /// The manifest.
+    pub(crate) manifest: Manifest,
+    receipt_policy: Policy,
+    final_policy: Option<Policy>,
+}
+
+/// The charters in force, the newest remembered.
+#[derive(Debug, Default)]
+pub(crate) struct Charters {
+    newest: Mutex<Option<(u64, Arc<Charter>)>>,
+}
+
+impl Charters {
+    /// The charter in force for a tree of `size` leaves; `None` before the first manifest.
+    pub(crate) fn at<T: Tables>(
+        &self,
+        view: &View<'_, T>,
+        size: TreeSize,
+    ) -> Result<Option<Arc<Charter>>, Fault> {
+        let versions = view.manifests()?;
+        let Some(version) = versions
+            .iter()
+            .rfind(|version| version.index.get() < size.get())
+        else {
+            return Ok(None);
+        };
+        let version = version.version;
+        if let Some((_, charter)) = self.remembered().filter(|(newest, _)| *newest == version) {
+            return Ok(Some(charter));
+        }
+        let Some(manifest) = view.manifest_at(size)? else {
+            return Ok(None);
+        };
+        let charter = Arc::new(Charter::new(manifest));
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        *newest = Some((version, Arc::clone(&charter)));
+        Ok(Some(charter))
+    }
+
+    fn remembered(&self) -> Option<(u64, Arc<Charter>)> {
+        self.newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Charter {
+    fn new(manifest: Manifest) -> Self {
+        Self {
+            receipt_policy: Policy::receipt_for(&manifest),
+            final_policy: Policy::final_for(&manifest),
+            manifest,
+        }
+    }
+
+    /// The nodes that quorums count.
+    pub(crate) fn nodes(&self) -> &[NodeLine] {
+        &self.manifest.nodes
+    }
+
+    /// The node's line by its ordinal.
+    pub(crate) fn node(&self, ordinal: u64) -> Option<&NodeLine> {
+        self.manifest.node(ordinal)
+    }
+
+    /// Whether a majority of the nodes has cosigned, and nobody's line is false.
+    pub(crate) fn receipted(&self, signed: &SignedCheckpoint) -> bool {
+        signed.checkpoint().origin == self.manifest.origin && self.receipt_policy.satisfied(signed)
+    }
+
+    /// Whether the strong quorum and an outside witness have cosigned.
+    pub(crate) fn is_final(&self, signed: &SignedCheckpoint) -> bool {
+        self.receipted(signed)
+            && self
+                .final_policy
+                .as_ref()
+                .is_some_and(|policy| policy.satisfied(signed))
+    }
+
+    /// Whether this is a rehearsal, which every surface says.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        match self.manifest.kind {
+            ElectionKind::Rehearsal => true,
+            ElectionKind::Live => false,
+        }
+    }
+}

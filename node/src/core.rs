@@ -1,0 +1,342 @@
+//! What all parts of a running node share: the replica, the keys, the checkpoints, the clock, the
+//! metrics. It does nothing by itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ledger::{Fault, View};
+use merkle::{Hash, TreeSize};
+use note::{Origin, SignerKey, UnixSeconds};
+use replica::ReplicaStatus;
+use replica::rocks::{FrozenTables, RocksState};
+use store::{DataDir, LogDb};
+use telemetry::Metrics;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::Admission;
+use crate::agreement::{self, Agreement, Comparison, Stand};
+use crate::charter::{Charter, Charters};
+use crate::checkpoints::Checkpoints;
+use crate::clock::Clock;
+use crate::config::HostPort;
+use crate::cosigner::Cosigner;
+use crate::evidence::Evidence;
+use crate::membership::PublicKeys;
+use crate::peers::calls::PeerCalls;
+
+/// The state as this node keeps it.
+pub(crate) type State = RocksState;
+
+/// This node's replica.
+pub(crate) type Replica = replica::Replica<State>;
+
+/// Who this node is.
+#[derive(Debug, Clone)]
+pub(crate) struct Whoami {
+    /// The id in the manifest, `n1`.
+    pub(crate) id: String,
+    /// The ordinal of its line, which is its Raft id.
+    pub(crate) ordinal: u64,
+    /// The election's token.
+    pub(crate) election: String,
+    /// The log it signs for.
+    pub(crate) origin: Origin,
+    /// The hash of the election's first manifest, as pinned in the configuration.
+    pub(crate) genesis: Hash,
+    /// Where clients reach it.
+    pub(crate) api_address: HostPort,
+    /// Where the other nodes reach it.
+    pub(crate) peer_address: HostPort,
+}
+
+/// Everything that is shared.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) whoami: Whoami,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: Admission,
+    pub(crate) replica: Replica,
+    /// The Raft log's database, for its figures.
+    pub(crate) log: Arc<LogDb>,
+    pub(crate) log_key: SignerKey,
+    pub(crate) cosigner: Cosigner,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) evidence: Evidence,
+    pub(crate) charters: Charters,
+    pub(crate) peers: PeerCalls,
+    pub(crate) directory: DataDir,
+    /// Is cancelled when the node begins to stop: streams end, submissions are turned away.
+    pub(crate) draining: CancellationToken,
+    /// Set to the sentence that ends the node, once.
+    pub(crate) downfall: Downfall,
+    started: Instant,
+    agreement: Mutex<Agreement>,
+    /// How far each peer's clock leads this one's, in seconds, and when that was found.
+    skews: Mutex<BTreeMap<u64, (i64, Duration)>>,
+    /// Since when no leader is known; `None` while one is.
+    leaderless: Mutex<Option<Instant>>,
+    /// When the newest checkpoint was learnt by this run.
+    published: Mutex<Option<Instant>>,
+}
+
+/// The parts a [`Core`] is made of.
+pub(crate) struct CoreParts {
+    pub(crate) whoami: Whoami,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: Admission,
+    pub(crate) replica: Replica,
+    /// The Raft log's database, for its figures.
+    pub(crate) log: Arc<LogDb>,
+    pub(crate) log_key: SignerKey,
+    pub(crate) cosigner: Cosigner,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) peers: PeerCalls,
+    pub(crate) directory: DataDir,
+}
+
+/// Why the node has to end, from whichever part finds it first.
+#[derive(Debug, Default)]
+pub(crate) struct Downfall {
+    reason: Mutex<Option<crate::StartError>>,
+    known: CancellationToken,
+}
+
+/// The state could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// The state is broken; the node ends.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The reading thread panicked or the node is going down.
+    #[error("reading was cut short")]
+    CutShort,
+}
+
+impl Core {
+    pub(crate) fn new(parts: CoreParts) -> Self {
+        let folder = parts.directory.root().join("evidence");
+        let evidence = Evidence::new(folder, parts.metrics.split_view_evidence.clone());
+        Self {
+            whoami: parts.whoami,
+            clock: parts.clock,
+            metrics: parts.metrics,
+            admission: parts.admission,
+            replica: parts.replica,
+            log: parts.log,
+            log_key: parts.log_key,
+            cosigner: parts.cosigner,
+            checkpoints: parts.checkpoints,
+            evidence,
+            charters: Charters::default(),
+            peers: parts.peers,
+            directory: parts.directory,
+            draining: CancellationToken::new(),
+            downfall: Downfall::default(),
+            started: Instant::now(),
+            agreement: Mutex::new(Agreement::default()),
+            skews: Mutex::default(),
+            leaderless: Mutex::new(Some(Instant::now())),
+            published: Mutex::default(),
+        }
+    }
+
+    /// Reads one consistent state on a thread where blocking is harmless.
+    pub(crate) async fn read<T, F>(self: &Arc<Self>, work: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self, &View<'_, FrozenTables<'_>>) -> Result<T, Fault> + Send + 'static,
+    {
+        let core = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            core.replica
+                .state()
+                .read_at_once(|tables| work(&core, &View::new(tables)))
+        });
+        let read = reading.await.map_err(|_cut_short| ReadError::CutShort)?;
+        read.map_err(|fault| {
+            self.downfall.set(crate::StartError::Broken {
+                directory: self.directory.root().to_owned(),
+                reason: fault.to_string(),
+            });
+            ReadError::Fault(fault)
+        })
+    }
+
+    /// The charter in force for a tree of `size`.
+    pub(crate) async fn charter(
+        self: &Arc<Self>,
+        size: TreeSize,
+    ) -> Result<Option<Arc<Charter>>, ReadError> {
+        self.read(move |core, view| core.charters.at(view, size))
+            .await
+    }
+
+    /// The charter in force now.
+    pub(crate) async fn charter_now(self: &Arc<Self>) -> Result<Option<Arc<Charter>>, ReadError> {
+        self.read(move |core, view| core.charters.at(view, view.tree_size()?))
+            .await
+    }
+
+    /// Leaves applied here.
+    pub(crate) fn applied_size(&self) -> TreeSize {
+        TreeSize::new(self.replica.applied_watch().borrow().tree_size)
+    }
+
+    /// Whether this node belongs to a cluster.
+    pub(crate) fn initialized(&self) -> bool {
+        !self.replica.watch().borrow().members.nodes.is_empty()
+    }
+
+    /// The other members, with their addresses.
+    pub(crate) fn others(&self) -> Vec<(u64, replica::PeerNode)> {
+        let own = self.whoami.ordinal;
+        let status = self.replica.watch();
+        let status: &ReplicaStatus = &status.borrow();
+        let nodes = status.members.nodes.iter();
+        nodes
+            .filter(|(peer, _)| **peer != own)
+            .map(|(peer, node)| (*peer, node.clone()))
+            .collect()
+    }
+
+    /// Takes note of what an exchange with a peer showed.
+    pub(crate) fn compare(&self, peer: u64, comparison: Comparison) {
+        let now = self.started.elapsed();
+        self.agreement
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(peer, comparison, now);
+    }
+
+    /// Where this node stands among `nodes` nodes.
+    pub(crate) fn stand(&self, nodes: usize) -> Stand {
+        let now = self.started.elapsed();
+        self.agreement
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stand(nodes, now)
+    }
+
+    /// Takes note of a peer's clock, heard now.
+    pub(crate) fn hear_clock(&self, peer: u64, clock: UnixSeconds) {
+        let (own, clock) = (self.clock.seconds().get(), clock.get());
+        let lead = i64::try_from(i128::from(clock).saturating_sub(i128::from(own)));
+        let lead = lead.unwrap_or(i64::MAX);
+        let heard = (lead, self.started.elapsed());
+        self.skews
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(peer, heard);
+        if let Some(name) = self.name_of(peer) {
+            self.metrics.peer_clock_skew.set(&name, lead);
+        }
+    }
+
+    /// The clocks of the peers heard lately, as they should stand now.
+    pub(crate) fn heard_clocks(&self) -> Vec<UnixSeconds> {
+        let (own, now) = (self.clock.seconds().get(), self.started.elapsed());
+        let skews = self.skews.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = skews
+            .values()
+            .filter(|(_, at)| now.saturating_sub(*at) <= agreement::FRESH);
+        fresh
+            .map(|(lead, _)| UnixSeconds::new(own.saturating_add_signed(*lead)))
+            .collect()
+    }
+
+    /// Takes note of who leads now, if anybody does.
+    pub(crate) fn note_leader(&self, leader: Option<u64>) {
+        let mut leaderless = self
+            .leaderless
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *leaderless = match leader {
+            Some(_) => None,
+            None => leaderless.or_else(|| Some(Instant::now())),
+        };
+    }
+
+    /// For how long no leader has been known, in milliseconds; zero while one is.
+    pub(crate) fn leaderless_ms(&self) -> u64 {
+        let leaderless = self
+            .leaderless
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        leaderless.map_or(0, |since| {
+            u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+        })
+    }
+
+    /// Takes note that a checkpoint was published now.
+    pub(crate) fn note_published(&self) {
+        *self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Since the newest checkpoint was published; zero before the first of this run.
+    pub(crate) fn checkpoint_age(&self) -> Duration {
+        let published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        published.map_or(Duration::ZERO, |at| at.elapsed())
+    }
+
+    /// A member's id.
+    pub(crate) fn name_of(&self, ordinal: u64) -> Option<String> {
+        let status = self.replica.watch();
+        let status = status.borrow();
+        status
+            .members
+            .nodes
+            .get(&ordinal)
+            .map(|node| node.name.clone())
+    }
+
+    /// The public halves of this node's keys.
+    pub(crate) fn keys(&self) -> PublicKeys {
+        PublicKeys {
+            log: self.log_key.verifier().clone(),
+            cosigner: self.cosigner.verifier().clone(),
+        }
+    }
+
+    /// Stops cosigning for good, says so, and keeps the reason on disk.
+    pub(crate) fn stop_cosigning(&self, reason: &str) {
+        self.metrics.cosigning_stopped.set(1);
+        tracing::error!(reason, "this node has stopped cosigning");
+        if let Err(error) = self.cosigner.stop(reason) {
+            tracing::error!(%error, "the reason could not be kept on disk");
+        }
+    }
+}
+
+impl Downfall {
+    /// The node is to end with `reason`; the first reason counts.
+    pub(crate) fn set(&self, reason: crate::StartError) {
+        let mut known = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() {
+            tracing::error!(error = %reason, "the node cannot go on");
+            *known = Some(reason);
+        }
+        self.known.cancel();
+    }
+
+    /// Resolves when there is a reason to end.
+    pub(crate) async fn known(&self) {
+        self.known.cancelled().await;
+    }
+
+    /// The reason, if there is one.
+    pub(crate) fn take(&self) -> Option<crate::StartError> {
+        self.reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}

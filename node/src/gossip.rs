@@ -1,0 +1,284 @@
+//! What nodes tell each other past the leader: the tree head each signed last, the newest
+//! published checkpoint, digests of the state, and the time. A leader that shows two nodes two
+//! histories is found out here.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ledger::Fault;
+use merkle::{Hash, TreeSize};
+use note::{SignedCheckpoint, UnixSeconds};
+use proto::raft::{Digests, GossipRequest, GossipResponse};
+
+use crate::agreement::{Comparison, Stand};
+use crate::charter::Charter;
+use crate::checkpoints::{KeepError, Kept};
+use crate::core::{Core, ReadError};
+
+/// What this node tells a peer.
+pub(crate) async fn request(core: &Arc<Core>) -> Result<GossipRequest, ReadError> {
+    let signed = core.cosigner.last_signed();
+    let signed = signed.map(|(checkpoint, line)| SignedCheckpoint::new(checkpoint, line));
+    let bytes = |signed: &SignedCheckpoint| Bytes::from(signed.to_bytes());
+    Ok(GossipRequest {
+        signed: signed.as_ref().map(bytes).unwrap_or_default(),
+        published: core
+            .checkpoints
+            .newest()
+            .as_deref()
+            .map(bytes)
+            .unwrap_or_default(),
+        digests: Some(digests(core).await?),
+        clock_unix_seconds: core.clock.seconds().get(),
+    })
+}
+
+/// Compares what a peer told with what this node knows, and tells it this node's digests.
+pub(crate) async fn answer(
+    core: &Arc<Core>,
+    from: u64,
+    request: GossipRequest,
+) -> Result<GossipResponse, ReadError> {
+    core.hear_clock(from, UnixSeconds::new(request.clock_unix_seconds));
+    if !request.published.is_empty() {
+        learn_published(core, from, &request.published).await?;
+    }
+    let mut found = compare_digests(core, request.digests.as_ref()).await?;
+    found = worse(found, compare_signed(core, from, &request.signed).await?);
+    conclude(core, from, found).await?;
+    Ok(GossipResponse {
+        digests: Some(digests(core).await?),
+        clock_unix_seconds: core.clock.seconds().get(),
+    })
+}
+
+/// Compares the digests in a peer's answer.
+pub(crate) async fn hear(
+    core: &Arc<Core>,
+    from: u64,
+    response: GossipResponse,
+) -> Result<(), ReadError> {
+    core.hear_clock(from, UnixSeconds::new(response.clock_unix_seconds));
+    let found = compare_digests(core, response.digests.as_ref()).await?;
+    conclude(core, from, found).await
+}
+
+/// Keeps a published checkpoint that another node has, once it is shown to be one.
+pub(crate) async fn learn_published(
+    core: &Arc<Core>,
+    from: u64,
+    bytes: &Bytes,
+) -> Result<(), ReadError> {
+    let Ok(signed) = SignedCheckpoint::parse(bytes) else {
+        tracing::warn!(peer = from, "a peer published what is not a checkpoint");
+        return Ok(());
+    };
+    if core
+        .checkpoints
+        .newest()
+        .is_some_and(|newest| *newest == signed)
+    {
+        return Ok(());
+    }
+    let size = signed.checkpoint().size;
+    let Some(charter) = core.charter(size).await? else {
+        return Ok(());
+    };
+    if !charter.receipted(&signed) {
+        tracing::warn!(
+            peer = from,
+            "a peer published a checkpoint that too few have cosigned"
+        );
+        return Ok(());
+    }
+    if own_root(core, size)
+        .await?
+        .is_some_and(|root| root != signed.checkpoint().root)
+    {
+        // A majority has signed another root than this node computes: this node is wrong, or a
+        // majority of the keys is in one wrong hand. Either way it signs nothing more.
+        core.metrics.root_mismatch.increment();
+        let text = String::from_utf8_lossy(bytes);
+        core.evidence
+            .keep("published", &format!("{from}-{size}"), &text);
+        core.stop_cosigning("a majority has cosigned another root than this node computes");
+        return Ok(());
+    }
+    keep(core, signed).await;
+    Ok(())
+}
+
+/// Keeps a checkpoint that satisfies the receipt policy, and reports whether it was news.
+pub(crate) async fn keep(core: &Arc<Core>, signed: SignedCheckpoint) -> bool {
+    let (core_too, offered) = (Arc::clone(core), signed.clone());
+    let keeping = tokio::task::spawn_blocking(move || core_too.checkpoints.keep(offered));
+    match keeping.await {
+        Ok(Ok(Kept::Added)) => {
+            core.note_published();
+            true
+        }
+        Ok(Ok(Kept::Known)) => false,
+        Ok(Err(KeepError::Contradiction { size })) => {
+            core.metrics.root_mismatch.increment();
+            let text = String::from_utf8_lossy(&signed.to_bytes()).into_owned();
+            core.evidence
+                .keep("contradiction", &size.to_string(), &text);
+            core.stop_cosigning("two checkpoints of one size with different roots are published");
+            false
+        }
+        Ok(Err(error @ KeepError::Disk(_))) => {
+            tracing::error!(%error, "a published checkpoint is not on disk");
+            false
+        }
+        Err(_cut_short) => false,
+    }
+}
+
+async fn digests(core: &Arc<Core>) -> Result<Digests, ReadError> {
+    core.read(|core, view| {
+        let applied = core.replica.applied_watch();
+        let before = *applied.borrow();
+        let size = view.tree_size()?;
+        let digest = view.leaf_digest(size)?;
+        let side = view.side_digest()?;
+        // The state was read at one moment; its log position is known only when nothing was
+        // applied around it.
+        let position = before.log_index.filter(|_| before.tree_size == size.get());
+        let steady = position.filter(|_| *applied.borrow() == before);
+        Ok(Digests {
+            tree_size: size.get(),
+            leaf_digest: digest
+                .map(|digest| digest.as_bytes().to_vec())
+                .unwrap_or_default()
+                .into(),
+            log_index: steady.unwrap_or_default(),
+            side_digest: if steady.is_some() {
+                side.as_bytes().to_vec().into()
+            } else {
+                Bytes::new()
+            },
+        })
+    })
+    .await
+}
+
+/// Compares at equal positions; `None` when there is none.
+async fn compare_digests(
+    core: &Arc<Core>,
+    theirs: Option<&Digests>,
+) -> Result<Option<Comparison>, ReadError> {
+    let Some(theirs) = theirs else {
+        return Ok(None);
+    };
+    let size = TreeSize::new(theirs.tree_size);
+    let leaf = Hash::from_slice(&theirs.leaf_digest);
+    let at_size = core.read(move |_, view| {
+        if size > view.tree_size()? {
+            Ok(None)
+        } else {
+            view.leaf_digest(size)
+        }
+    });
+    let mut found = compared(leaf, at_size.await?);
+    let own = digests(core).await?;
+    if own.log_index == theirs.log_index {
+        let (own, theirs) = (
+            Hash::from_slice(&own.side_digest),
+            Hash::from_slice(&theirs.side_digest),
+        );
+        found = worse(found, compared(own, theirs));
+    }
+    if found == Some(Comparison::Differs) {
+        core.metrics.state_mismatch.increment();
+    }
+    Ok(found)
+}
+
+async fn compare_signed(
+    core: &Arc<Core>,
+    from: u64,
+    bytes: &Bytes,
+) -> Result<Option<Comparison>, ReadError> {
+    let Ok(signed) = SignedCheckpoint::parse(bytes) else {
+        return Ok(None);
+    };
+    let size = signed.checkpoint().size;
+    let Some(charter) = core.charter(size).await? else {
+        return Ok(None);
+    };
+    if !is_signed_by(&charter, from, &signed) {
+        tracing::warn!(
+            peer = from,
+            "a peer gossips a tree head that it has not signed"
+        );
+        return Ok(None);
+    }
+    let own = own_root(core, size).await?;
+    let found = compared(own, Some(signed.checkpoint().root));
+    if found == Some(Comparison::Differs) {
+        core.metrics.root_mismatch.increment();
+        let text = String::from_utf8_lossy(bytes);
+        core.evidence
+            .keep("split-view", &format!("{from}-{size}"), &text);
+    }
+    Ok(found)
+}
+
+fn is_signed_by(charter: &Charter, from: u64, signed: &SignedCheckpoint) -> bool {
+    charter.node(from).is_some_and(|line| {
+        signed.line_of(&line.cosigner).is_some_and(|cosignature| {
+            line.cosigner
+                .verify_cosignature(signed.checkpoint(), cosignature)
+                .is_some()
+        })
+    })
+}
+
+async fn own_root(core: &Arc<Core>, size: TreeSize) -> Result<Option<Hash>, ReadError> {
+    core.read(move |_, view| -> Result<Option<Hash>, Fault> {
+        if size > view.tree_size()? {
+            Ok(None)
+        } else {
+            view.root_at(size)
+        }
+    })
+    .await
+}
+
+fn compared(own: Option<Hash>, theirs: Option<Hash>) -> Option<Comparison> {
+    let equal = own? == theirs?;
+    Some(if equal {
+        Comparison::Agrees
+    } else {
+        Comparison::Differs
+    })
+}
+
+fn worse(one: Option<Comparison>, other: Option<Comparison>) -> Option<Comparison> {
+    match (one, other) {
+        (Some(Comparison::Differs), _) | (_, Some(Comparison::Differs)) => {
+            Some(Comparison::Differs)
+        }
+        (Some(Comparison::Agrees), _) | (_, Some(Comparison::Agrees)) => Some(Comparison::Agrees),
+        (None, None) => None,
+    }
+}
+
+/// Takes note of a comparison; stops cosigning when a majority speaks against this node.
+async fn conclude(core: &Arc<Core>, from: u64, found: Option<Comparison>) -> Result<(), ReadError> {
+    let Some(found) = found else { return Ok(()) };
+    core.compare(from, found);
+    let Some(charter) = core.charter_now().await? else {
+        return Ok(());
+    };
+    match (found, core.stand(charter.nodes().len())) {
+        (Comparison::Differs, Stand::Outvoted) => {
+            core.stop_cosigning("a majority of the nodes holds another state than this one");
+        }
+        (Comparison::Differs, Stand::InDoubt | Stand::Sound) => {
+            tracing::error!(peer = from, "a peer holds another state than this node");
+        }
+        (Comparison::Agrees, _) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! `Election`: the bundle for whoever verifies, and the start of a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ledger::{Command, Fault, Outcome, Tables, View};
+use merkle::Hash;
+use note::{Limits, SignedNote};
+use proto::v1::election_server::Election;
+use proto::v1::{
+    Bundle, GetBundleRequest, InitRequest, InitResponse, Initialized, ManifestVersion, Member,
+    init_response,
+};
+use receipt::Manifest;
+use replica::PeerNode;
+use tonic::{Request, Response, Status};
+
+use super::status;
+use crate::core::Core;
+use crate::intake::{self, IntakeError};
+use crate::membership;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Service {
+    core: Arc<Core>,
+    /// One start at a time.
+    starting: tokio::sync::Mutex<()>,
+}
+
+impl Service {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            starting: tokio::sync::Mutex::new(()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Election for Service {
+    async fn get_bundle(
+        &self,
+        _request: Request<GetBundleRequest>,
+    ) -> Result<Response<Bundle>, Status> {
+        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let bundle = self.core.read(|_, view| bundle(view)).await?;
+        if bundle.manifests.is_empty() {
+            return Err(status::not_initialized());
+        }
+        Ok(Response::new(bundle))
+    }
+
+    async fn init(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
+        let _alone = self
+            .starting
+            .try_lock()
+            .map_err(|_busy| Status::aborted("another start is under way on this node"))?;
+        let InitRequest { bundle, members } = request.into_inner();
+        let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
+        let start = check(&self.core, bundle, members)?;
+        if self.core.initialized() && self.core.applied_size().get() > 0 {
+            return Err(Status::already_exists(
+                "this cluster has its election already",
+            ));
+        }
+        if !self.core.initialized() {
+            tracing::info!(members = start.members.len(), "founding the cluster");
+            let founded = self.core.replica.initialize(start.members).await;
+            founded.map_err(|error| Status::failed_precondition(error.to_string()))?;
+        }
+        let command = Command::manifest(self.core.clock.millis(), start.note, start.files);
+        let result = match propose_first(&self.core, command).await? {
+            Outcome::Refused { refusal, .. } => init_response::Result::Refused((&refusal).into()),
+            Outcome::Applied { .. }
+            | Outcome::AlreadyRecorded { .. }
+            | Outcome::Recorded { .. }
+            | Outcome::Corrected { .. }
+            | Outcome::Rival { .. }
+            | Outcome::Superseded { .. } => {
+                let genesis = self.core.whoami.genesis.as_bytes().to_vec().into();
+                init_response::Result::Initialized(Initialized { genesis })
+            }
+        };
+        Ok(Response::new(InitResponse {
+            result: Some(result),
+        }))
+    }
+}
+
+/// What a checked request starts a cluster with.
+struct Start {
+    note: Vec<u8>,
+    files: Vec<Vec<u8>>,
+    members: BTreeMap<u64, PeerNode>,
+}
+
+/// Holds a request against what this node has pinned: the manifest, this node's own line, and the
+/// members.
+fn check(core: &Core, bundle: Bundle, members: Vec<Member>) -> Result<Start, Status> {
+    let Bundle { manifests, files } = bundle;
+    let [first] = <[ManifestVersion; 1]>::try_from(manifests)
+        .map_err(|_| status::invalid("a cluster starts with manifest version 1 alone"))?;
+    let note = SignedNote::parse_within(&first.note, Limits::MANIFEST)
+        .map_err(|error| status::invalid(&format!("the manifest: {error}")))?;
+    if note.text_hash() != core.whoami.genesis {
+        return Err(Status::permission_denied(
+            "this node has pinned another manifest; its configuration says which",
+        ));
+    }
+    let manifest = manifest(&note)
+        .map_err(|malformed| status::invalid(&format!("the manifest: {malformed}")))?;
+    membership::check_own_line(&core.whoami, &core.keys(), &manifest)
+        .map_err(|error| Status::failed_precondition(error.to_string()))?;
+    Ok(Start {
+        members: members_of(&manifest, members)?,
+        note: first.note.into(),
+        files: files.into_iter().map(Vec::from).collect(),
+    })
+}
+
+fn manifest(note: &SignedNote) -> Result<Manifest, String> {
+    match receipt::Leaf::parse(note).map_err(|malformed| malformed.to_string())? {
+        receipt::Leaf::Manifest(manifest) => Ok(*manifest),
+        _ => Err("the note is not a manifest".to_owned()),
+    }
+}
+
+/// The members to begin with: exactly the manifest's nodes, each once.
+fn members_of(
+    manifest: &Manifest,
+    members: Vec<Member>,
+) -> Result<BTreeMap<u64, PeerNode>, Status> {
+    let expected: BTreeSet<(u64, String)> = manifest
+        .nodes
+        .iter()
+        .map(|line| (line.ordinal, line.id.to_string()))
+        .collect();
+    let given: BTreeSet<(u64, String)> = members
+        .iter()
+        .map(|member| (member.ordinal, member.name.clone()))
+        .collect();
+    if expected != given || given.len() != members.len() {
+        return Err(status::invalid(
+            "the members must be the nodes of the manifest, each once",
+        ));
+    }
+    let node = |member: Member| {
+        let Member {
+            ordinal,
+            name,
+            peer_address,
+            api_address,
+        } = member;
+        (
+            ordinal,
+            PeerNode {
+                name,
+                peer_address,
+                api_address,
+            },
+        )
+    };
+    Ok(members.into_iter().map(node).collect())
+}
+
+/// Proposes leaf 0. The node that founded the cluster may lose the first election to another, so
+/// this takes the ordinary way.
+async fn propose_first(core: &Arc<Core>, command: Command) -> Result<Outcome, Status> {
+    // The first election takes as long as any; the search for a leader allows for one.
+    for _election in 0..FIRST_ELECTIONS {
+        match intake::record(core, command.clone()).await {
+            Err(IntakeError::Unavailable { .. }) => {}
+            settled => return Ok(settled?),
+        }
+    }
+    Ok(intake::record(core, command).await?)
+}
+
+/// Elections waited for before a start is given up: about five seconds.
+const FIRST_ELECTIONS: u32 = 8;
+
+/// Every manifest version with the files they name, as this node has them.
+fn bundle<T: Tables>(view: &View<'_, T>) -> Result<Bundle, Fault> {
+    let mut bundle = Bundle::default();
+    let mut named: BTreeSet<Hash> = BTreeSet::new();
+    for version in view.manifests()? {
+        if let Some(note) = view.leaf(version.index)? {
+            let leaf_index = Some(version.index.get());
+            bundle.manifests.push(ManifestVersion {
+                note: note.into(),
+                leaf_index,
+            });
+        }
+        if let Some(manifest) = view.manifest_at(version.index.size_with())? {
+            named.extend([
+                manifest.receipt_policy,
+                manifest.final_policy,
+                manifest.rules,
+            ]);
+            named.extend([manifest.roll.hash, manifest.roster.hash]);
+        }
+    }
+    for hash in named {
+        bundle.files.extend(view.file(&hash)?.map(Into::into));
+    }
+    Ok(bundle)
+}

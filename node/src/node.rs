@@ -1,0 +1,407 @@
+//! Starting a node and stopping it: the order of things, and nothing else.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use replica::grpc::{GrpcTransport, PeerGuard, TransportConfig, certificate_names};
+use replica::rocks::RocksLog;
+use replica::{Replica, ReplicaConfig};
+use telemetry::{CertificateUse, Metrics, Names};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic_health::server::HealthReporter;
+
+use crate::admission::Admission;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Api, Config};
+use crate::core::{Core, CoreParts, Whoami};
+use crate::keys::NodeKeys;
+use crate::listeners::{self, Listeners};
+use crate::open::{self, ApplyTimes, Opened};
+use crate::peers::calls::PeerCalls;
+use crate::start_error::StartError;
+use crate::tasks::{self, Tasks};
+use crate::tls::{self, PeerCredentials};
+use crate::{grpc, listeners::serve_api};
+
+/// What a node takes from the machine it runs on. Tests hand in their own.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where election timers take their randomness from.
+    pub seed: u64,
+    /// Names this life of the data directory, if it is made now.
+    pub incarnation: [u8; 16],
+}
+
+/// Where a node listens: of use when the configuration left the choice of a port to the system.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// The public API.
+    pub api: SocketAddr,
+    /// The other nodes' door.
+    pub peers: SocketAddr,
+    /// Metrics and health.
+    pub operations: SocketAddr,
+}
+
+/// The tally node.
+#[derive(Debug)]
+pub struct Node;
+
+/// A node that runs. Dropping it without [`RunningNode::stop`] is a crash.
+#[derive(Debug)]
+pub struct RunningNode {
+    core: Arc<Core>,
+    tasks: Tasks,
+    health: HealthReporter,
+    addresses: Addresses,
+    api: Handle<SocketAddr>,
+    certificate: (Api, RustlsConfig),
+    peers: CancellationToken,
+    serving: Vec<(&'static str, JoinHandle<()>)>,
+    consensus: Option<Runtime>,
+}
+
+/// How long calls in progress may take when the node stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+impl Parts {
+    /// What this machine offers.
+    pub fn of_this_machine() -> Result<Self, StartError> {
+        let random = |bytes: &mut [u8]| {
+            getrandom::fill(bytes).map_err(|error| StartError::System {
+                action: "draw random bytes",
+                source: io::Error::other(error.to_string()),
+            })
+        };
+        let (mut seed, mut incarnation) = ([0; 8], [0; 16]);
+        random(&mut seed)?;
+        random(&mut incarnation)?;
+        let seed = u64::from_le_bytes(seed);
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            seed,
+            incarnation,
+        })
+    }
+}
+
+impl Node {
+    /// Starts a node: keys and certificates, ports, disk, consensus, listeners. It answers when
+    /// this returns; whether it is ready is told by its health.
+    pub async fn start(config: Config, parts: Parts) -> Result<RunningNode, StartError> {
+        // One provider of cryptography for every listener; a second start in one process finds it.
+        let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let keys = NodeKeys::load(&config)?;
+        let (api_certificate, api_expires) = tls::api(&config.api)?;
+        let credentials = Arc::new(PeerCredentials::load(&config.peers)?);
+        let listeners = Listeners::bind(&config)?;
+        let addresses = addresses(&listeners)?;
+        let metrics = Arc::new(metrics()?);
+        metrics
+            .certificate_expiry
+            .set(CertificateUse::Api, api_expires);
+        metrics
+            .certificate_expiry
+            .set(CertificateUse::Peers, credentials.expires);
+        let whoami = whoami(&config, &keys, &credentials);
+        let opened = open::open(&config, &whoami, keys, &metrics, &parts)?;
+        let consensus = consensus_runtime()?;
+        let core = core(
+            &config,
+            &parts,
+            whoami,
+            opened,
+            &credentials,
+            &metrics,
+            &consensus,
+        )
+        .await?;
+
+        let tasks = Tasks::new();
+        let (routes, health) = grpc::routes(&core).map_err(|error| StartError::System {
+            action: "describe the API",
+            source: io::Error::other(error),
+        })?;
+        spawn_tasks(&tasks, &core, &health);
+        let api = Handle::new();
+        let certificate = RustlsConfig::from_config(api_certificate);
+        let peers = CancellationToken::new();
+        let guard = guard(&core);
+        let serving_peers = listeners::serve_peers(
+            listeners.peers,
+            credentials,
+            Arc::clone(&core),
+            guard,
+            peers.clone(),
+        );
+        let serving = vec![
+            (
+                "api",
+                tokio::spawn(report(
+                    "api",
+                    serve_api(listeners.api, certificate.clone(), api.clone(), routes),
+                )),
+            ),
+            (
+                "operations",
+                tokio::spawn(report(
+                    "operations",
+                    listeners::serve_operations(
+                        listeners.operations,
+                        Arc::clone(&core),
+                        peers.clone(),
+                    ),
+                )),
+            ),
+            ("peers", consensus.spawn(report("peers", serving_peers))),
+        ];
+        tracing::info!(node = core.whoami.id, api = %addresses.api, peers = %addresses.peers, operations = %addresses.operations, "started");
+        Ok(RunningNode {
+            core,
+            tasks,
+            health,
+            addresses,
+            api,
+            certificate: (config.api, certificate),
+            peers,
+            serving,
+            consensus: Some(consensus),
+        })
+    }
+}
+
+impl RunningNode {
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Resolves when the node cannot go on, with the reason. The caller then ends the process:
+    /// what is not on disk is not acknowledged, so a crash loses nothing.
+    pub async fn failed(&self) -> StartError {
+        tokio::select! {
+            error = self.core.replica.fatal() => StartError::Replica(error.to_string()),
+            () = self.core.downfall.known() => {
+                self.core.downfall.take().unwrap_or(StartError::Panicked)
+            }
+            () = self.tasks.broken() => StartError::Panicked,
+        }
+    }
+
+    /// Reads the API's certificate anew; connections that are open keep the old one. On an error
+    /// the old one stays in use.
+    pub fn reload_certificate(&self) -> Result<(), StartError> {
+        let (api, config) = &self.certificate;
+        let (certificate, expires) = tls::api(api)?;
+        config.reload_from_config(certificate);
+        self.core
+            .metrics
+            .certificate_expiry
+            .set(CertificateUse::Api, expires);
+        tracing::info!("the API's certificate was read anew");
+        Ok(())
+    }
+
+    /// Stops in order: no new submissions, leadership handed over, calls in progress finished,
+    /// everything flushed.
+    pub async fn stop(mut self) {
+        tracing::info!("stopping");
+        self.core.admission.drain();
+        self.core.draining.cancel();
+        grpc::tell_health(&self.health, false).await;
+        if let Err(error) = self.core.replica.transfer_leadership().await {
+            tracing::info!(%error, "leadership was not handed over");
+        }
+        self.api.graceful_shutdown(Some(DRAIN));
+        let mut serving = std::mem::take(&mut self.serving).into_iter();
+        if let Some((_, api)) = serving.next() {
+            let _ended = api.await;
+        }
+        self.tasks.finish().await;
+        self.peers.cancel();
+        self.core.replica.shutdown().await;
+        for (listener, mut handle) in serving {
+            // Peers keep their streams open for ever; they notice when the process is gone.
+            if tokio::time::timeout(Duration::from_millis(200), &mut handle)
+                .await
+                .is_err()
+            {
+                tracing::debug!(listener, "closed with connections open");
+                handle.abort();
+            }
+        }
+        self.flush().await;
+        if let Some(consensus) = self.consensus.take() {
+            consensus.shutdown_background();
+        }
+        tracing::info!("stopped");
+    }
+
+    async fn flush(&self) {
+        let core = Arc::clone(&self.core);
+        let flushing = tokio::task::spawn_blocking(move || {
+            core.replica.state().database().sync_wal()?;
+            core.log.close()
+        });
+        match flushing.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the databases were not closed cleanly"),
+            Err(error) => tracing::error!(%error, "the databases were not closed"),
+        }
+    }
+}
+
+impl Drop for RunningNode {
+    fn drop(&mut self) {
+        // A runtime may not be dropped where others run, so it is let go in the background.
+        if let Some(consensus) = self.consensus.take() {
+            consensus.shutdown_background();
+        }
+    }
+}
+
+fn metrics() -> Result<Metrics, StartError> {
+    let codes = caucus::Refusal::ALL_CODES;
+    let names = Names {
+        refusal_codes: &codes,
+        peers: &[],
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Metrics::new(names).map_err(|error| StartError::System {
+        action: "register the metrics",
+        source: io::Error::other(error),
+    })
+}
+
+fn whoami(config: &Config, keys: &NodeKeys, credentials: &PeerCredentials) -> Whoami {
+    Whoami {
+        id: config.id.clone(),
+        ordinal: credentials.name.ordinal,
+        election: credentials.name.election.to_string(),
+        origin: keys.origin.clone(),
+        genesis: config.election.fingerprint.0,
+        api_address: config.api.advertise.clone(),
+        peer_address: config.peers.advertise.clone(),
+    }
+}
+
+/// Consensus has a runtime of its own, so that no burst of calls can delay a heartbeat.
+fn consensus_runtime() -> Result<Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(8)
+        .thread_name("consensus")
+        .enable_all()
+        .build()
+        .map_err(|source| StartError::System {
+            action: "start the consensus thread",
+            source,
+        })
+}
+
+async fn core(
+    config: &Config,
+    parts: &Parts,
+    whoami: Whoami,
+    opened: Opened,
+    credentials: &PeerCredentials,
+    metrics: &Arc<Metrics>,
+    consensus: &Runtime,
+) -> Result<Arc<Core>, StartError> {
+    let Opened {
+        directory,
+        log,
+        state,
+        cosigner,
+        checkpoints,
+        log_key,
+    } = opened;
+    let failed = |error: replica::Error| StartError::Replica(error.to_string());
+    let genesis = note::b64::encode_hash(&whoami.genesis);
+    let network = TransportConfig::new(genesis, whoami.ordinal, credentials.client());
+    let transport =
+        Arc::new(GrpcTransport::new(network, consensus.handle().clone()).map_err(failed)?);
+    let mut settings = ReplicaConfig::new(whoami.ordinal, parts.seed);
+    settings.cluster = whoami.election.clone();
+    settings.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
+    settings.election_min = Duration::from_millis(config.raft.election_min_ms);
+    settings.election_max = Duration::from_millis(config.raft.election_max_ms);
+    settings.observer = Arc::new(ApplyTimes(Arc::clone(metrics)));
+    let (records, carrier) = (
+        Arc::new(RocksLog::new(Arc::clone(&log))),
+        Arc::clone(&transport),
+    );
+    let starting =
+        consensus.spawn(async move { Replica::start(settings, records, state, carrier).await });
+    let started = starting
+        .await
+        .map_err(|error| StartError::Replica(error.to_string()))?;
+    let replica = started.map_err(failed)?;
+    let peers = PeerCalls::new(transport, replica.watch());
+    Ok(Arc::new(Core::new(CoreParts {
+        whoami,
+        clock: Arc::clone(&parts.clock),
+        metrics: Arc::clone(metrics),
+        admission: Admission::new(config.limits, Arc::clone(metrics)),
+        replica,
+        log,
+        log_key,
+        cosigner,
+        checkpoints,
+        peers,
+        directory,
+    })))
+}
+
+fn guard(core: &Core) -> PeerGuard {
+    let whoami = &core.whoami;
+    PeerGuard::new(
+        note::b64::encode_hash(&whoami.genesis),
+        whoami.ordinal,
+        certificate_names(&whoami.election),
+    )
+}
+
+fn spawn_tasks(tasks: &Tasks, core: &Arc<Core>, health: &HealthReporter) {
+    let core = || Arc::clone(core);
+    tasks.spawn("cosign", tasks::cosign::run(core(), tasks.stopping()));
+    tasks.spawn("publish", tasks::publish::run(core(), tasks.stopping()));
+    tasks.spawn("gossip", tasks::gossip::run(core(), tasks.stopping()));
+    tasks.spawn(
+        "observe",
+        tasks::observe::run(core(), health.clone(), tasks.stopping()),
+    );
+    tasks.spawn("leaders", tasks::observe::leaders(core(), tasks.stopping()));
+}
+
+fn addresses(listeners: &Listeners) -> Result<Addresses, StartError> {
+    let of = |listener: &std::net::TcpListener| {
+        listener.local_addr().map_err(|source| StartError::System {
+            action: "ask for a bound address",
+            source,
+        })
+    };
+    Ok(Addresses {
+        api: of(&listeners.api)?,
+        peers: of(&listeners.peers)?,
+        operations: of(&listeners.operations)?,
+    })
+}
+
+/// Serves until the end and says so when that was not asked for.
+async fn report<E: std::fmt::Display>(
+    listener: &'static str,
+    serving: impl Future<Output = Result<(), E>>,
+) {
+    if let Err(error) = serving.await {
+        tracing::error!(listener, %error, "a listener failed");
+    }
+}

@@ -1,0 +1,153 @@
+//! Opening what is on the disk, in the order in which a mistake shows: whose directory it is, then
+//! the cosigner's memory, then the databases, then whether what they hold fits together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger::View;
+use merkle::TreeSize;
+use note::b64;
+use replica::rocks::RocksState;
+use store::{BootId, DataDir, Identity, Incarnation, LogDb, LogObserver, LogOptions};
+use telemetry::Metrics;
+
+use crate::charter::Charters;
+use crate::checkpoints::Checkpoints;
+use crate::config::Config;
+use crate::core::Whoami;
+use crate::cosigner::Cosigner;
+use crate::keys::NodeKeys;
+use crate::membership::{self, PublicKeys};
+use crate::node::Parts;
+use crate::start_error::StartError;
+
+/// Everything on the disk, open.
+pub(crate) struct Opened {
+    pub(crate) directory: DataDir,
+    pub(crate) log: Arc<LogDb>,
+    pub(crate) state: Arc<RocksState>,
+    pub(crate) cosigner: Cosigner,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) log_key: note::SignerKey,
+}
+
+/// Opens the data directory for this node and for no other.
+pub(crate) fn open(
+    config: &Config,
+    whoami: &Whoami,
+    keys: NodeKeys,
+    metrics: &Arc<Metrics>,
+    parts: &Parts,
+) -> Result<Opened, StartError> {
+    std::fs::create_dir_all(&config.data_dir).map_err(|source| StartError::System {
+        action: "make the data directory",
+        source,
+    })?;
+    let directory = DataDir::lock(&config.data_dir)?;
+    let genesis = b64::encode_hash(&whoami.genesis);
+    let found = directory.expect(&genesis, whoami.origin.as_str(), whoami.ordinal)?;
+    let public = PublicKeys {
+        log: keys.log.verifier().clone(),
+        cosigner: keys.cosigner.verifier().clone(),
+    };
+    // The cosigner's memory comes before the identity: a directory with an owner always has one.
+    let files = (
+        directory.file("cosigner.state"),
+        directory.file("cosigning.stopped"),
+    );
+    let cosigner = Cosigner::open(keys.cosigner, keys.origin, files, found.is_none())?;
+    let identity = match found {
+        Some(identity) => identity,
+        None => adopt(&directory, whoami, genesis, parts)?,
+    };
+    let state = Arc::new(RocksState::open(&directory)?);
+    examine(config, whoami, &public, &state)?;
+    let options = LogOptions {
+        boot: BootId::current()?,
+        observer: Arc::new(FsyncTimes(Arc::clone(metrics))),
+    };
+    let log = Arc::new(LogDb::open(&directory, &identity, options)?);
+    let checkpoints =
+        Checkpoints::open(&directory.root().join("checkpoints.log")).map_err(|source| {
+            StartError::System {
+                action: "open the published checkpoints",
+                source,
+            }
+        })?;
+    Ok(Opened {
+        directory,
+        log,
+        state,
+        cosigner,
+        checkpoints,
+        log_key: keys.log,
+    })
+}
+
+fn adopt(
+    directory: &DataDir,
+    whoami: &Whoami,
+    genesis: String,
+    parts: &Parts,
+) -> Result<Identity, StartError> {
+    let identity = Identity {
+        genesis,
+        origin: whoami.origin.to_string(),
+        ordinal: whoami.ordinal,
+        incarnation: Incarnation::from_bytes(parts.incarnation),
+    };
+    directory.adopt(&identity)?;
+    tracing::info!(directory = %directory.root().display(), "a new data directory");
+    Ok(identity)
+}
+
+/// The state must hold together, and if it has a manifest, that must mean this node.
+fn examine(
+    config: &Config,
+    whoami: &Whoami,
+    keys: &PublicKeys,
+    state: &RocksState,
+) -> Result<(), StartError> {
+    let broken = |reason: String| StartError::Broken {
+        directory: config.data_dir.clone(),
+        reason,
+    };
+    ledger::check(state).map_err(|error| broken(error.to_string()))?;
+    let view = View::new(state);
+    let size = view
+        .tree_size()
+        .map_err(|fault| broken(fault.to_string()))?;
+    if size == TreeSize::ZERO {
+        return Ok(());
+    }
+    let charter = Charters::default()
+        .at(&view, size)
+        .map_err(|fault| broken(fault.to_string()))?;
+    match charter {
+        Some(charter) => membership::check_own_line(whoami, keys, &charter.manifest),
+        None => Err(broken("there are leaves and no manifest".to_owned())),
+    }
+}
+
+/// Passes the log writer's fsync times on to the metrics.
+struct FsyncTimes(Arc<Metrics>);
+
+impl LogObserver for FsyncTimes {
+    fn group_written(&self, group: &store::Group) {
+        self.0.log_fsync_duration.observe(group.write_duration);
+    }
+
+    fn stopped(&self, reason: &str) {
+        tracing::error!(reason, "the log can no longer be written");
+    }
+}
+
+/// Passes the times of applying on to the metrics.
+#[derive(Debug)]
+pub(crate) struct ApplyTimes(pub(crate) Arc<Metrics>);
+
+impl replica::Observer for ApplyTimes {
+    fn applied(&self, _entries: usize, took: Duration) {
+        self.0.apply_duration.observe(took);
+    }
+}

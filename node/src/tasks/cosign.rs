@@ -1,0 +1,200 @@
+//! The rounds of a leader: one at a time, each for the tree as it stands, published as soon as a
+//! majority has cosigned. While a round is under way new leaves gather, and the next round takes
+//! them all: no timer, and a signature costs the same however many submissions it covers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use merkle::TreeSize;
+use note::{Checkpoint, SignedCheckpoint, VerifierKey};
+use proto::raft::cosign_response::Refusal;
+use replica::Role;
+use telemetry::{CosignResult, Level};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use witness::gate::Asked;
+
+use crate::charter::Charter;
+use crate::core::{Core, ReadError};
+use crate::cosigning::{self, Said};
+use crate::gossip;
+
+/// Before a round that found no majority is tried again.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// A node's answer: its ordinal, its name, its key, and what it said.
+type Reply = (String, VerifierKey, Result<Said, String>);
+
+/// Runs rounds until told to stop.
+pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
+    let mut applied = core.replica.applied_watch();
+    let mut status = core.replica.watch();
+    let mut late: Option<Round> = None;
+    loop {
+        let leads = status.borrow_and_update().role == Role::Leader;
+        let size = TreeSize::new(applied.borrow_and_update().tree_size);
+        if leads && size > core.checkpoints.newest_size() {
+            // What the last round still waits for is given up: the new one asks the same nodes.
+            late = None;
+            match Round::start(&core, size).await {
+                Ok(Some(round)) => late = round.to_majority(&core).await,
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "no round: the tree cannot be read"),
+            }
+            if late.is_none() {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = stopping.cancelled() => return,
+                }
+            }
+            continue;
+        }
+        tokio::select! {
+            changed = applied.changed() => if changed.is_err() { return },
+            changed = status.changed() => if changed.is_err() { return },
+            more = late_line(&core, &mut late) => if !more { late = None },
+            () = stopping.cancelled() => return,
+        }
+    }
+}
+
+/// Waits for one more answer to a round that is published already, and adds its line. False when
+/// there is nothing more to come.
+async fn late_line(core: &Arc<Core>, late: &mut Option<Round>) -> bool {
+    let Some(round) = late else {
+        return std::future::pending().await;
+    };
+    let Some(reply) = round.replies.join_next().await else {
+        return false;
+    };
+    if reply.is_ok_and(|reply| round.take(core, reply)) {
+        round.publish(core).await;
+    }
+    true
+}
+
+/// One round.
+struct Round {
+    began: Instant,
+    charter: Arc<Charter>,
+    signed: SignedCheckpoint,
+    replies: JoinSet<Reply>,
+}
+
+impl Round {
+    /// Asks every node of the manifest, this one included, about the tree of `size`.
+    async fn start(core: &Arc<Core>, size: TreeSize) -> Result<Option<Self>, ReadError> {
+        let found =
+            core.read(move |core, view| Ok((core.charters.at(view, size)?, view.root_at(size)?)));
+        let (Some(charter), Some(root)) = found.await? else {
+            return Ok(None);
+        };
+        let checkpoint = Checkpoint {
+            origin: core.whoami.origin.clone(),
+            size,
+            root,
+        };
+        let own_line = core.log_key.sign(&checkpoint.text());
+        let mut replies = JoinSet::new();
+        for line in charter.nodes() {
+            let (core, asked) = (Arc::clone(core), Asked { size, root });
+            let (ordinal, name, key) = (line.ordinal, line.id.to_string(), line.cosigner.clone());
+            replies.spawn(async move {
+                let said = if ordinal == core.whoami.ordinal {
+                    Ok(cosigning::answer(&core, ordinal, asked).await)
+                } else {
+                    ask(&core, ordinal, asked).await
+                };
+                (name, key, said)
+            });
+        }
+        let signed = SignedCheckpoint::new(checkpoint, own_line);
+        Ok(Some(Self {
+            began: Instant::now(),
+            charter,
+            signed,
+            replies,
+        }))
+    }
+
+    /// Gathers lines until the receipt policy is satisfied, and publishes; `None` when all have
+    /// answered and it is not.
+    async fn to_majority(mut self, core: &Arc<Core>) -> Option<Self> {
+        while let Some(reply) = self.replies.join_next().await {
+            if reply.is_ok_and(|reply| self.take(core, reply))
+                && self.charter.receipted(&self.signed)
+            {
+                self.publish(core).await;
+                core.metrics.cosign_round.observe(self.began.elapsed());
+                return Some(self);
+            }
+        }
+        None
+    }
+
+    async fn publish(&self, core: &Arc<Core>) {
+        let checkpoint_size = self.signed.checkpoint().size.get();
+        if gossip::keep(core, self.signed.clone()).await {
+            let lines = self.signed.lines().len();
+            tracing::debug!(checkpoint_size, lines, "published");
+            core.metrics
+                .checkpoint_size
+                .set(Level::Receipt, checkpoint_size);
+            if self.charter.is_final(&self.signed) {
+                core.metrics
+                    .checkpoint_size
+                    .set(Level::Final, checkpoint_size);
+            }
+        }
+    }
+
+    /// Counts a reply; true when it brought a line that verifies. A line that does not is never
+    /// attached: it would spoil the checkpoint for whoever knows its key.
+    fn take(&mut self, core: &Core, reply: Reply) -> bool {
+        let (name, key, said) = reply;
+        let result = match &said {
+            Ok(Said::Line(line)) => {
+                if key
+                    .verify_cosignature(self.signed.checkpoint(), line)
+                    .is_some()
+                {
+                    CosignResult::Signed
+                } else {
+                    CosignResult::Invalid
+                }
+            }
+            Ok(Said::Behind(_)) => CosignResult::Behind,
+            Ok(Said::Not(refusal)) => counted(*refusal),
+            Err(_lost) => CosignResult::Timeout,
+        };
+        core.metrics.cosignatures.increment_with(&name, result);
+        match (result, said) {
+            (CosignResult::Signed, Ok(Said::Line(line))) => {
+                self.signed = self.signed.clone().with_line(line);
+                true
+            }
+            (_, said) => {
+                tracing::debug!(peer = name, ?said, "no line");
+                false
+            }
+        }
+    }
+}
+
+async fn ask(core: &Arc<Core>, peer: u64, asked: Asked) -> Result<Said, String> {
+    let response = core.peers.cosign(peer, asked.size, asked.root).await?;
+    core.hear_clock(peer, note::UnixSeconds::new(response.clock_unix_seconds));
+    cosigning::said(&response).ok_or_else(|| "an answer that makes no sense".to_owned())
+}
+
+fn counted(refusal: Refusal) -> CosignResult {
+    match refusal {
+        Refusal::Unspecified => CosignResult::Invalid,
+        Refusal::NotYet => CosignResult::NotYet,
+        Refusal::Behind => CosignResult::Behind,
+        Refusal::Mismatch => CosignResult::Mismatch,
+        Refusal::Rewrite => CosignResult::Rewrite,
+        Refusal::Clock => CosignResult::Clock,
+        Refusal::Stopped => CosignResult::Stopped,
+    }
+}

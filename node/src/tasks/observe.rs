@@ -1,0 +1,86 @@
+//! The node's own eye: changes of leader, the door's conditions, health, and whether this node is
+//! the one that the manifest means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tonic_health::server::HealthReporter;
+
+use crate::core::Core;
+use crate::{grpc, membership, readiness, watchman};
+
+/// Between two looks.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// Looks until told to stop.
+pub(crate) async fn run(core: Arc<Core>, health: HealthReporter, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(PERIOD);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known = false;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stopping.cancelled() => return,
+        }
+        watchman::observe_conditions(&core);
+        let checks = readiness::checks(&core).await;
+        grpc::tell_health(&health, readiness::passed(&checks)).await;
+        if !known {
+            known = know_thyself(&core).await;
+        }
+    }
+}
+
+/// Counts changes of leader until told to stop.
+pub(crate) async fn leaders(core: Arc<Core>, stopping: CancellationToken) {
+    let mut status = core.replica.watch();
+    let mut last = status.borrow_and_update().leader;
+    loop {
+        tokio::select! {
+            changed = status.changed() => if changed.is_err() { return },
+            () = stopping.cancelled() => return,
+        }
+        let (leader, term) = {
+            let status = status.borrow_and_update();
+            (status.leader, status.term)
+        };
+        core.note_leader(leader);
+        if leader == last {
+            continue;
+        }
+        if leader.is_some() {
+            core.metrics.raft_leader_changes.increment();
+        }
+        last = leader;
+        tracing::info!(
+            leader = leader.unwrap_or_default(),
+            term,
+            "leadership changed"
+        );
+    }
+}
+
+/// Once there is a manifest, this node is checked against its line; true when that is done.
+async fn know_thyself(core: &Arc<Core>) -> bool {
+    let Ok(Some(charter)) = core.charter_now().await else {
+        return false;
+    };
+    match membership::check_own_line(&core.whoami, &core.keys(), &charter.manifest) {
+        Ok(()) => {
+            let kind = if charter.is_rehearsal() {
+                "REHEARSAL"
+            } else {
+                "live"
+            };
+            tracing::info!(
+                election = core.whoami.election,
+                kind,
+                "the election is known"
+            );
+        }
+        Err(error) => core.downfall.set(error),
+    }
+    true
+}
