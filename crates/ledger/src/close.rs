@@ -14,6 +14,7 @@ use crate::intake::{Authentic, Stop};
 use crate::outcome::Outcome;
 use crate::rows;
 use crate::tables::{Table, Tables};
+use crate::totals;
 use crate::view::View;
 
 /// Closes the night. A second close changes nothing but derives the totals again.
@@ -35,19 +36,26 @@ pub(crate) fn close<T: Tables>(
 /// before derives the same bytes.
 fn derive_totals<T: Tables>(draft: &mut Draft<'_, T>, of: LeafIndex) -> Result<(), Stop> {
     let view = View::new(draft);
-    let results = view.results()?.ok_or(Refusal::NoManifest)?;
+    let (roster, rules) = view
+        .roster()?
+        .zip(view.rules()?)
+        .ok_or(Refusal::NoManifest)?;
+    let sums = view.totals()?;
+    let results = sums
+        .results(&roster, &rules)
+        .map_err(|error| totals::stop(Table::CountyTotal, error))?;
     let genesis = rows::genesis(draft)?.ok_or(Refusal::NoManifest)?;
     let election = rows::election(draft)?.ok_or(Refusal::NoManifest)?;
     let election = ElectionId::parse(&election).map_err(|_| Refusal::NoManifest)?;
     let file = results_file(&election, &genesis, of, &results);
-    let totals = DerivedTotals {
+    let derived = DerivedTotals {
         election,
         genesis,
         of,
         rows: results.statewide.iter().map(totals_row).collect(),
         results: merkle::sha256(file.as_bytes()),
     };
-    let text = Leaf::Totals(totals).text();
+    let text = Leaf::Totals(derived).text();
     let leaf = draft.append_leaf(text.as_bytes(), &merkle::sha256(text.as_bytes()))?;
     draft.seal_leaf(leaf.index)?;
     Ok(())

@@ -18,7 +18,7 @@ use crate::tables::{Fault, Table, Tables};
 /// No revocation may leave fewer: enrol, revoke and roster need two.
 const LEAST_REGISTRARS: usize = 2;
 
-/// Puts a key into an place, from the next leaf on.
+/// Puts a key into a place, from the next leaf on.
 ///
 /// A key that was revoked never comes back, and a key stands in one place only: two names for one
 /// key would be two signers.
@@ -51,7 +51,12 @@ pub(crate) fn enrol<T: Tables>(
         row.end(&place);
         put_key(draft, &replaced, &row);
     }
+    let registrars_change = place == Place::Role(Role::Registrar);
     grant(draft, &enrol.key, place)?;
+    // Who replaces one registrar by another who is one already leaves fewer.
+    if registrars_change && are_few(registrars(draft)?) {
+        return Err(Refusal::FewRegistrars.into());
+    }
     draft.seal_leaf(leaf.index)?;
     Ok(Outcome::Applied { leaf })
 }
@@ -158,7 +163,7 @@ pub(crate) fn slot_name<T: Tables>(tables: &T, unit: &UnitId, slot: Slot) -> Res
     Ok(alloc::format!("{election}/{unit}/{slot}"))
 }
 
-/// Puts a key into an place, or back into it.
+/// Puts a key into a place, or back into it.
 pub(crate) fn grant<T: Tables>(
     draft: &mut Draft<'_, T>,
     key: &VerifierKey,
@@ -171,7 +176,7 @@ pub(crate) fn grant<T: Tables>(
     Ok(())
 }
 
-/// Takes a key out of an place.
+/// Takes a key out of a place.
 pub(crate) fn end<T: Tables>(
     draft: &mut Draft<'_, T>,
     key: &KeyRef,

@@ -25,7 +25,7 @@ pub const MAX_RIVALS: usize = 16;
 
 /// Where a report stands when it arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Rank {
     /// The first of its unit.
     First,
     /// It extends the head by one.
@@ -47,10 +47,10 @@ pub(crate) fn record<T: Tables>(
     })?;
     let rules = rows::rules(draft)?.ok_or(Refusal::NoManifest)?;
     let sheet = rows::sheet(draft, &unit.id)?;
-    let place = place(draft, authentic, submission, &sheet)?;
+    let rank = rank(draft, authentic, submission, &sheet)?;
 
     let voucher = check_voucher(draft, submission)?;
-    if place == Place::Rival {
+    if rank == Rank::Rival {
         check_rivals(draft, authentic, &unit)?;
     }
     if !submission.figures.worksheet.lists_groups_of(&rules) {
@@ -77,38 +77,38 @@ pub(crate) fn record<T: Tables>(
         authentic,
         leaf,
     };
-    let outcome = match place {
-        Place::First | Place::Extends => report.become_head(draft, sheet)?,
-        Place::Superseded => report.enter_chain(draft)?,
-        Place::Rival => report.stand_beside(draft)?,
+    let outcome = match rank {
+        Rank::First | Rank::Extends => report.become_head(draft, sheet)?,
+        Rank::Superseded => report.enter_chain(draft)?,
+        Rank::Rival => report.stand_beside(draft)?,
     };
     draft.seal_leaf(leaf.index)?;
     Ok(outcome)
 }
 
-fn place<T: Tables>(
+fn rank<T: Tables>(
     draft: &Draft<'_, T>,
     authentic: &Authentic,
     submission: &Submission,
     sheet: &SheetRow,
-) -> Result<Place, Fault> {
+) -> Result<Rank, Fault> {
     if rows::is_awaited(draft, &submission.unit, &authentic.note.leaf_hash())? {
-        return Ok(Place::Superseded);
+        return Ok(Rank::Superseded);
     }
     for signer in &authentic.signers {
         if keys::is_suspended(draft, &submission.unit, signer)? {
-            return Ok(Place::Rival);
+            return Ok(Rank::Rival);
         }
     }
     let Some(head) = sheet.head() else {
-        return Ok(Place::First);
+        return Ok(Rank::First);
     };
     let next = head.seq.checked_add(1) == Some(submission.seq);
     let names_head = submission.supersedes == Some(head.hash);
     Ok(if next && names_head {
-        Place::Extends
+        Rank::Extends
     } else {
-        Place::Rival
+        Rank::Rival
     })
 }
 

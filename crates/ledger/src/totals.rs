@@ -80,7 +80,7 @@ fn row_of(unit: &Unit) -> (Table, Vec<u8>) {
 
 /// Two thousand sheets that each state the largest number there is add up to more than 64 bits.
 /// The one that no longer fits is refused: wrapping round would publish a small number instead.
-fn stop(table: Table, error: TotalsError) -> Stop {
+pub(crate) fn stop(table: Table, error: TotalsError) -> Stop {
     match error {
         TotalsError::TooLarge => Refusal::Malformed {
             line: 1,

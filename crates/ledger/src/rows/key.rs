@@ -215,12 +215,12 @@ impl KeyRow {
         }
     }
 
-    /// The grant for an place, if the key ever had it.
+    /// The grant for a place, if the key ever had it.
     pub(crate) fn grant(&self, place: &Place) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.place == *place)
     }
 
-    /// Puts the key into an place, or back into it.
+    /// Puts the key into a place, or back into it.
     pub(crate) fn put_in(&mut self, place: Place) {
         match self.grants.iter_mut().find(|grant| grant.place == place) {
             Some(grant) => grant.tenure = Tenure::Active,
