@@ -26,8 +26,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the four lines. `genesis -` is what `Lines` says; whether it may be so is the type's
-    /// question.
+    /// Reads the four lines. Whether `genesis -` may stand there depends on the type, which the
+    /// caller knows.
     pub(super) fn read(lines: &mut Lines<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             election: lines.value("election", "<election>", |text| {

@@ -79,13 +79,14 @@ pub(super) fn examine(read: &Read, election: &Election, receipt: &UnverifiedRece
             }
         }
         Ok(Author::NotKnown { name }) => {
-            let key = name
-                .as_ref()
-                .map_or_else(|| "-".to_string(), ToString::to_string);
-            let sentence = format!(
-                "Not checked: the key `{key}` is not in manifest {} or its roll. It may have been enrolled later, and the receipt of that is not at hand.",
-                version.manifest().version
-            );
+            let number = version.manifest().version;
+            let sentence = match &name {
+                Some(key) => format!(
+                    "Not checked: the key `{key}` is not in manifest {number} or its roll. It may have been enrolled later, and the receipt of that is not at hand."
+                ),
+                None => "Not checked: the manifest that names its signers is not in this bundle."
+                    .to_string(),
+            };
             let check = Check::not_checked(CheckName::Author, sentence);
             Examined {
                 check,

@@ -13,6 +13,7 @@ mod verdict;
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::election::{Election, Version};
@@ -86,13 +87,14 @@ impl UnverifiedReceipt {
             self.index().get(),
             self.checkpoint().checkpoint().size.get(),
         );
+        let leaves = counted(&size, "leaf", "leaves");
         if index < size {
             let sentence = format!(
-                "The report is leaf {index} of a log that had {size} leaves when this receipt was made."
+                "The report is leaf {index} of a log that had {leaves} when this receipt was made."
             );
             return Check::passed(CheckName::Place, sentence);
         }
-        let sentence = format!("There is no leaf {index} in a log of {size} leaves.");
+        let sentence = format!("There is no leaf {index} in a log of {leaves}.");
         Check::failed(CheckName::Place, Reason::OutsideTree, sentence)
     }
 
@@ -131,16 +133,24 @@ impl UnverifiedReceipt {
             &checkpoint.root,
         );
         let hashes = self.proof().hashes.len();
+        let path = counted(&hashes, "hash leads", "hashes lead");
         if proven.is_err() {
             let sentence = "The hashes do not lead from the report to the root: the log does not contain it as shown here.";
             return Check::failed(CheckName::Inclusion, Reason::NotIncluded, sentence);
         }
         let sentence = format!(
-            "{hashes} hashes lead from the report to the root: it is in the log exactly as shown here, under the code {}.",
+            "{path} from the report to the root: it is in the log exactly as shown here, under the code {}.",
             self.code()
         );
         Check::passed(CheckName::Inclusion, sentence)
     }
+}
+
+/// A number of things, in words that agree with it.
+fn counted(number: &impl ToString, one: &str, many: &str) -> String {
+    let number = number.to_string();
+    let word = if number == "1" { one } else { many };
+    format!("{number} {word}")
 }
 
 /// The gravest failure among the checks.

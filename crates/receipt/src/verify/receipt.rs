@@ -1,13 +1,14 @@
 //! A receipt that holds.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use merkle::{LeafHash, LeafIndex};
 use note::{SignedCheckpoint, UnixSeconds};
 
 use super::author::Author;
+use super::counted;
 use crate::code::ShortCode;
 use crate::leaf::Leaf;
 use crate::manifest::NodeId;
@@ -139,16 +140,15 @@ impl Receipt {
         };
         let caveat = match &self.author {
             Author::Known(_) => String::new(),
-            Author::NotKnown { name } => format!(
-                " Who holds the key `{}` this bundle cannot tell.",
-                name.as_ref()
-                    .map_or_else(|| "-".to_string(), ToString::to_string)
-            ),
+            Author::NotKnown { name: Some(name) } => {
+                format!(" Who holds the key `{name}` this bundle cannot tell.")
+            }
+            Author::NotKnown { name: None } => " Who signed it this bundle cannot tell.".into(),
         };
         format!(
-            "RECORDED{level}: {what} is leaf {} of the log, confirmed by {} nodes, as of manifest {}.{caveat}",
+            "RECORDED{level}: {what} is leaf {} of the log, confirmed by {}, as of manifest {}.{caveat}",
             self.index(),
-            nodes.count(),
+            counted(&nodes.count(), "node", "nodes"),
             self.manifest
         )
     }

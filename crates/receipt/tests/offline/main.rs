@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod elections;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod leaves;
@@ -15,3 +17,5 @@ mod published;
 mod receipts;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod samples;

@@ -4,7 +4,7 @@ use receipt::Leaf;
 use receipt::leaf::LeafKind;
 
 use crate::fixture::submission;
-use crate::leaves::every_leaf;
+use crate::samples::every_leaf;
 
 /// Replaces one occurrence in the text of the first leaf of that type that contains it.
 fn broken(kind: LeafKind, from: &str, to: &str) -> String {
