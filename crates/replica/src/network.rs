@@ -195,13 +195,19 @@ impl<P: Peer, S: State> NetBackoff<TypeConfig> for Link<P, S> {
 impl<P: Peer, S: State> NetStreamAppend<TypeConfig> for Link<P, S> {
     fn stream_append<'s, I>(
         &'s mut self,
-        input: I,
+        mut input: I,
         _option: RPCOption,
     ) -> BoxFuture<'s, Result<BoxStream<'s, Result<Appended, RpcError>>, RpcError>>
     where
         I: Stream<Item = AppendEntries> + Send + Unpin + 'static,
     {
         let opening = async move {
+            // openraft waits out its backoff where the first request is made. Taking that before
+            // connecting keeps a node that refuses connections from being called in a tight loop.
+            let Some(first) = input.next().await else {
+                return Ok(stream::empty().boxed());
+            };
+            let input = stream::iter([first]).chain(input);
             let pace = Arc::new(Pace::new(self.terms.append_progress));
             let sending = Arc::clone(&pace);
             let requests = input.map(move |request| {

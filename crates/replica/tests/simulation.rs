@@ -180,7 +180,7 @@ async fn run_client(
                     return;
                 };
                 send(number, command, &told).await;
-                tokio::time::sleep(Duration::from_millis(120)).await;
+                tokio::time::sleep(Duration::from_millis(260)).await;
             }
         }
     });
@@ -350,9 +350,8 @@ fn simulate(seed: u64) -> History {
     loop {
         let now = cluster.sim.elapsed().as_millis() as u64;
         if let Some((_, fault)) = faults.next_if(|(at, _)| *at <= now) {
-            eprintln!("DBG fault {fault:?}"); cluster.fault(fault);
+            cluster.fault(fault);
         }
-        if now % 200 == 0 { let st: Vec<_> = cluster.places.iter().map(|p| p.running.lock().unwrap().as_ref().map(|r| {let s=r.status(); (s.role,s.term,s.leader,s.last_log,s.committed,s.applied,s.snapshot,s.failure)})).collect(); eprintln!("DBG {now} told {} down {:?} {st:?}", told.lock().unwrap().len(), cluster.down); }
         done |= cluster.sim.step().unwrap();
         if let Some(place) = cluster.find(true)
             && leaders.last() != Some(&place.ordinal)
