@@ -61,6 +61,7 @@ fn act<T: Tables>(
     authentic: &Authentic,
     files: &[Vec<u8>],
 ) -> Result<Outcome, Stop> {
+    intake::check_id(draft, authentic)?;
     match &authentic.leaf {
         Leaf::Manifest(manifest) => manifest::put_in_force(draft, authentic, manifest, files),
         Leaf::Activate(activate) => manifest::activate(draft, authentic, activate),

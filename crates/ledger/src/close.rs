@@ -56,6 +56,11 @@ fn derive_totals<T: Tables>(draft: &mut Draft<'_, T>, of: LeafIndex) -> Result<(
         results: merkle::sha256(file.as_bytes()),
     };
     let text = Leaf::Totals(derived).text();
+    // A leaf that cannot be read again would make the whole log one that cannot.
+    if Leaf::parse_entry(text.as_bytes()).is_err() {
+        let what = "the totals are longer than a leaf may be".into();
+        return Err(Refusal::Malformed { line: 1, what }.into());
+    }
     let leaf = draft.append_leaf(text.as_bytes(), &merkle::sha256(text.as_bytes()))?;
     draft.seal_leaf(leaf.index)?;
     Ok(())

@@ -1,4 +1,5 @@
 //! What every note has to pass before its type is asked: steps 1 to 7 of the order of refusals.
+//! From step 7 on the note is authentic, and what is refused is kept.
 //!
 //! ```text
 //! 1  too_large, malformed
@@ -145,7 +146,17 @@ fn subject(leaf: &Leaf) -> Option<&UnitId> {
     }
 }
 
-/// Steps 3 to 7.
+/// Step 7: an id belongs to the one text for which its signer used it first.
+pub(crate) fn check_id<T: Tables>(tables: &T, authentic: &Authentic) -> Result<(), Stop> {
+    for signer in &authentic.signers {
+        if rows::signer_id(tables, &signer.key, &authentic.id)?.is_some() {
+            return Err(Refusal::IdReuse.into());
+        }
+    }
+    Ok(())
+}
+
+/// Steps 3 to 6.
 fn authenticate<T: Tables>(
     tables: &T,
     note: SignedNote,
@@ -164,11 +175,6 @@ fn authenticate<T: Tables>(
         .header()
         .map(|header| header.id)
         .ok_or(Refusal::WrongRole)?;
-    for signer in &signers {
-        if rows::signer_id(tables, &signer.key, &id)?.is_some() {
-            return Err(Refusal::IdReuse.into());
-        }
-    }
     Ok(Authentic {
         note,
         leaf,

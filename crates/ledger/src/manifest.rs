@@ -408,11 +408,11 @@ fn change_vouchers<T: Tables>(
         }
     }
     for (unit, hash) in roll.vouchers.difference(&were) {
-        draft.put(
-            Table::Voucher,
-            rows::unit_hash_key(unit, hash),
-            VoucherRow::Unused.encode(),
-        );
+        // One that was used, left out by a version and listed again, stays used.
+        if rows::voucher(draft, unit, hash)?.is_none() {
+            let key = rows::unit_hash_key(unit, hash);
+            draft.put(Table::Voucher, key, VoucherRow::Unused.encode());
+        }
     }
     Ok(())
 }

@@ -191,39 +191,12 @@ fn read_group(reader: &mut Reader<'_>) -> Result<GroupId, What> {
     GroupId::parse(reader.text()?).map_err(|_| "a group's id that is none")
 }
 
-/// A sum may be larger than any single count may be written; it is put together from such counts.
-fn sum_of<C: Copy>(
-    mut number: u64,
-    zero: C,
-    count: impl Fn(u64) -> Option<C>,
-    add: impl Fn(C, C) -> Option<C>,
-) -> Result<C, What> {
-    const BEYOND: What = "a sum beyond 64 bits";
-    let mut sum = zero;
-    while number > 0 {
-        let part = number.min(caucus::MAX_WRITTEN);
-        sum = count(part).and_then(|part| add(sum, part)).ok_or(BEYOND)?;
-        number = number.saturating_sub(part);
-    }
-    Ok(sum)
-}
-
 fn read_people(reader: &mut Reader<'_>) -> Result<People, What> {
-    sum_of(
-        reader.number()?,
-        People::ZERO,
-        People::new,
-        People::checked_add,
-    )
+    reader.number().map(People::of_sum)
 }
 
 fn read_delegates(reader: &mut Reader<'_>) -> Result<Delegates, What> {
-    sum_of(
-        reader.number()?,
-        Delegates::ZERO,
-        Delegates::new,
-        Delegates::checked_add,
-    )
+    reader.number().map(Delegates::of_sum)
 }
 
 #[cfg(test)]
@@ -249,15 +222,11 @@ mod tests {
         }
     }
 
-    fn counted(people: u64) -> People {
-        sum_of(people, People::ZERO, People::new, People::checked_add).unwrap()
-    }
-
     #[test]
     fn a_sum_of_any_64_bits_reads_back() {
         for number in [0, 1, caucus::MAX_WRITTEN, caucus::MAX_WRITTEN + 1, u64::MAX] {
             let total = GroupTotal {
-                first: counted(number),
+                first: People::of_sum(number),
                 last: People::ZERO,
                 delegates: Delegates::ZERO,
             };
@@ -277,8 +246,8 @@ mod tests {
         let unit = Unit::parse_line("unit P-1 precinct C1 4 One").unwrap();
         let rules = Rules::iowa_2020();
         let total = GroupTotal {
-            first: counted(u64::MAX - 10),
-            last: counted(u64::MAX - 10),
+            first: People::of_sum(u64::MAX - 10),
+            last: People::of_sum(u64::MAX - 10),
             delegates: Delegates::ZERO,
         };
         let county = CountyTotal {

@@ -174,6 +174,31 @@ mod tests {
         assert_eq!(night.apply(&new_voucher).name(), "recorded");
     }
 
+    /// A voucher that was used stays used, also when one version leaves it out and the next lists
+    /// it again.
+    #[test]
+    fn a_used_voucher_does_not_come_back_with_a_later_version() {
+        let mut election = Election::new("night");
+        let mut night = Night::of(&election);
+        let by_phone = |election: &Election, id: &str| {
+            let mut submission = election.submission(id, "P-5", &[5, 5]);
+            submission.channel = Some(receipt::leaf::Channel::Phone);
+            submission.voucher = Some(voucher(1));
+            command(&election.sign(&submission.into(), &["operator1", "operator2"]))
+        };
+        assert_eq!(night.apply(&by_phone(&election, "a")).name(), "recorded");
+        let second = second_version(&mut election);
+        let mut third = next(&election, &second);
+        third.roll = election.manifest.roll;
+        for version in [&second, &third] {
+            applied(
+                &mut night,
+                &election.manifest_command(version, &["A1", "A2"]),
+            );
+        }
+        assert_eq!(refused(&mut night, &by_phone(&election, "b")), "voucher_used");
+    }
+
     #[test]
     fn a_successor_replaces_a_node_only_after_it_was_activated() {
         let mut election = Election::new("night");

@@ -208,6 +208,13 @@ mod tests {
             "recorded"
         );
         assert_eq!(code(&mut night, by_operators("P-5").bytes()), "id_reuse");
+        // Two texts under one id say that a key is shared or stolen: the second is kept as evidence.
+        let view = View::new(&night.state);
+        assert_eq!(
+            view.refused_counts().unwrap(),
+            [("id_reuse".to_string(), 1)]
+        );
+        assert_eq!(night.state.rows(ledger::Table::Refused).count(), 1);
     }
 
     #[test]
