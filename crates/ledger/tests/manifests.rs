@@ -196,7 +196,10 @@ mod tests {
                 &election.manifest_command(version, &["A1", "A2"]),
             );
         }
-        assert_eq!(refused(&mut night, &by_phone(&election, "b")), "voucher_used");
+        assert_eq!(
+            refused(&mut night, &by_phone(&election, "b")),
+            "voucher_used"
+        );
     }
 
     #[test]
