@@ -264,8 +264,11 @@ fn next_record(
 }
 
 fn check(bytes: &[u8]) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = *merkle::sha256(bytes).as_bytes();
-    [a, b, c, d, e, f, g, h]
+    let mut sum = [0; 8];
+    for (kept, byte) in sum.iter_mut().zip(merkle::sha256(bytes).as_bytes()) {
+        *kept = *byte;
+    }
+    sum
 }
 
 #[cfg(test)]
@@ -277,7 +280,7 @@ mod tests {
 
     fn signed(size: u64, nodes: &[u8]) -> SignedCheckpoint {
         let origin = Origin::parse("tally.example/desk").unwrap();
-        let log = SignerKey::from_seed(origin.key_name(), [9; 32]);
+        let log = SignerKey::from_seed(origin.key_name().clone(), [9; 32]);
         let root = merkle::sha256(&size.to_be_bytes());
         let checkpoint = Checkpoint {
             origin,
@@ -337,7 +340,8 @@ mod tests {
         checkpoints.keep(signed(3, &[1, 2])).unwrap();
         let mut other = signed(3, &[1]).checkpoint().clone();
         other.root = Hash::from_bytes([0; 32]);
-        let line = SignerKey::from_seed(other.origin.key_name(), [9; 32]).sign(&other.text());
+        let line =
+            SignerKey::from_seed(other.origin.key_name().clone(), [9; 32]).sign(&other.text());
         let error = checkpoints
             .keep(SignedCheckpoint::new(other, line))
             .unwrap_err();

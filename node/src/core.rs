@@ -157,10 +157,8 @@ impl Core {
         });
         let read = reading.await.map_err(|_cut_short| ReadError::CutShort)?;
         read.map_err(|fault| {
-            self.downfall.set(crate::StartError::Broken {
-                directory: self.directory.root().to_owned(),
-                reason: fault.to_string(),
-            });
+            self.downfall
+                .set(crate::StartError::Unreadable(fault.clone()));
             ReadError::Fault(fault)
         })
     }

@@ -37,7 +37,7 @@ pub(crate) enum Answer {
     /// Everything else the gate decides.
     Declined(Decision),
     /// This node has stopped cosigning.
-    Stopped(String),
+    Stopped,
 }
 
 /// The answer could not be found out.
@@ -109,8 +109,8 @@ impl Cosigner {
         clocks: Clocks,
     ) -> Result<Answer, CosignError> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reason) = &memory.stopped {
-            return Ok(Answer::Stopped(reason.clone()));
+        if memory.stopped.is_some() {
+            return Ok(Answer::Stopped);
         }
         let own_root = |size: TreeSize| {
             if size <= durable {
@@ -282,7 +282,7 @@ mod tests {
         let reopened = open(folder.path(), false).unwrap();
         assert!(matches!(
             ask(&reopened, 7, root(TreeSize::new(7))),
-            Answer::Stopped(_)
+            Answer::Stopped
         ));
     }
 

@@ -54,7 +54,7 @@ pub(crate) async fn answer(core: &Arc<Core>, from: u64, asked: Asked) -> Said {
     let deciding = tokio::task::spawn_blocking(move || decide(&core_too, asked));
     match deciding.await {
         Ok(Ok(Answer::Signed(line))) => Said::Line(line),
-        Ok(Ok(Answer::Stopped(_))) => Said::Not(Refusal::Stopped),
+        Ok(Ok(Answer::Stopped)) => Said::Not(Refusal::Stopped),
         Ok(Ok(Answer::Declined(decision))) => declined(core, from, asked, decision, nodes),
         Ok(Err(error)) => {
             tracing::error!(%error, "a question could not be decided");

@@ -31,6 +31,10 @@ cannot be used; 70 the node failed while running; 73 a port or the data director
 the data directory, a key or the database is not this node's or is damaged. One sentence on \
 standard error says what to do.";
 
+/// Unless the configuration says otherwise: the consensus library reports every heartbeat that a
+/// dead node does not answer, which this program says once.
+const QUIET: &str = "openraft=error";
+
 /// How many threads serve calls. Two cores are what a small machine has, and each thread costs
 /// memory.
 const WORKERS: usize = 2;
@@ -68,7 +72,8 @@ fn run(options: &Options) -> Result<(), StartError> {
     if options.check {
         return Ok(());
     }
-    telemetry::logging::init(config.log.format.into(), &config.log.level)
+    let filter = format!("{QUIET},{}", config.log.level);
+    telemetry::logging::init(config.log.format.into(), &filter)
         .map_err(|error| failed("start logging", std::io::Error::other(error)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -107,7 +112,7 @@ async fn live(config: Config) -> Result<(), StartError> {
 /// The next signal of a kind; pending for ever when there can be none.
 async fn next(signal: &mut Signal) {
     if signal.recv().await.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -20,14 +20,14 @@ use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Api, Config};
 use crate::core::{Core, CoreParts, Whoami};
+use crate::grpc;
 use crate::keys::NodeKeys;
-use crate::listeners::{self, Listeners};
+use crate::listeners::{Listeners, serve_api, serve_operations, serve_peers};
 use crate::open::{self, ApplyTimes, Opened};
 use crate::peers::calls::PeerCalls;
 use crate::start_error::StartError;
 use crate::tasks::{self, Tasks};
 use crate::tls::{self, PeerCredentials};
-use crate::{grpc, listeners::serve_api};
 
 /// What a node takes from the machine it runs on. Tests hand in their own.
 #[derive(Debug, Clone)]
@@ -65,12 +65,22 @@ pub struct RunningNode {
     api: Handle<SocketAddr>,
     certificate: (Api, RustlsConfig),
     peers: CancellationToken,
-    serving: Vec<(&'static str, JoinHandle<()>)>,
+    serving: Option<Serving>,
     consensus: Option<Runtime>,
+}
+
+/// The listeners at work.
+#[derive(Debug)]
+struct Serving {
+    api: JoinHandle<()>,
+    others: [(&'static str, JoinHandle<()>); 2],
 }
 
 /// How long calls in progress may take when the node stops.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a listener without calls in progress may take to close.
+const CLOSING: Duration = Duration::from_millis(200);
 
 impl Parts {
     /// What this machine offers.
@@ -103,7 +113,6 @@ impl Node {
         let (api_certificate, api_expires) = tls::api(&config.api)?;
         let credentials = Arc::new(PeerCredentials::load(&config.peers)?);
         let listeners = Listeners::bind(&config)?;
-        let addresses = addresses(&listeners)?;
         let metrics = Arc::new(metrics()?);
         metrics
             .certificate_expiry
@@ -125,60 +134,67 @@ impl Node {
         )
         .await?;
 
-        let tasks = Tasks::new();
-        let (routes, health) = grpc::routes(&core).map_err(|error| StartError::System {
-            action: "describe the API",
-            source: io::Error::other(error),
-        })?;
-        spawn_tasks(&tasks, &core, &health);
-        let api = Handle::new();
-        let certificate = RustlsConfig::from_config(api_certificate);
-        let peers = CancellationToken::new();
-        let guard = guard(&core);
-        let serving_peers = listeners::serve_peers(
-            listeners.peers,
-            credentials,
-            Arc::clone(&core),
-            guard,
-            peers.clone(),
-        );
-        let serving = vec![
-            (
-                "api",
-                tokio::spawn(report(
-                    "api",
-                    serve_api(listeners.api, certificate.clone(), api.clone(), routes),
-                )),
-            ),
-            (
-                "operations",
-                tokio::spawn(report(
-                    "operations",
-                    listeners::serve_operations(
-                        listeners.operations,
-                        Arc::clone(&core),
-                        peers.clone(),
-                    ),
-                )),
-            ),
-            ("peers", consensus.spawn(report("peers", serving_peers))),
-        ];
-        tracing::info!(node = core.whoami.id, api = %addresses.api, peers = %addresses.peers, operations = %addresses.operations, "started");
-        Ok(RunningNode {
+        let running = RunningNode::serve(
             core,
-            tasks,
-            health,
-            addresses,
-            api,
-            certificate: (config.api, certificate),
-            peers,
-            serving,
-            consensus: Some(consensus),
-        })
+            listeners,
+            (config.api, api_certificate),
+            credentials,
+            consensus,
+        )?;
+        let RunningNode {
+            core, addresses, ..
+        } = &running;
+        tracing::info!(node = core.whoami.id, api = %addresses.api, peers = %addresses.peers, operations = %addresses.operations, "started");
+        Ok(running)
     }
 }
 
 impl RunningNode {
+    fn serve(
+        core: Arc<Core>,
+        listeners: Listeners,
+        api: (Api, Arc<rustls::ServerConfig>),
+        credentials: Arc<PeerCredentials>,
+        consensus: Runtime,
+    ) -> Result<Self, StartError> {
+        let addresses = addresses(&listeners)?;
+        let (routes, health) = grpc::routes(&core).map_err(|error| StartError::System {
+            action: "describe the API",
+            source: io::Error::other(error),
+        })?;
+        let tasks = Tasks::new();
+        spawn_tasks(&tasks, &core, &health);
+        let (api_config, certificate) = (api.0, RustlsConfig::from_config(api.1));
+        let (handle, peers) = (Handle::new(), CancellationToken::new());
+        let api = serve_api(listeners.api, certificate.clone(), handle.clone(), routes);
+        let operations = serve_operations(listeners.operations, Arc::clone(&core), peers.clone());
+        let others = serve_peers(
+            listeners.peers,
+            credentials,
+            Arc::clone(&core),
+            guard(&core),
+            peers.clone(),
+        );
+        let serving = Serving {
+            api: tokio::spawn(report("api", api)),
+            others: [
+                ("operations", tokio::spawn(report("operations", operations))),
+                ("peers", consensus.spawn(report("peers", others))),
+            ],
+        };
+        Ok(Self {
+            core,
+            tasks,
+            health,
+            addresses,
+            api: handle,
+            certificate: (api_config, certificate),
+            peers,
+            serving: Some(serving),
+            consensus: Some(consensus),
+        })
+    }
+
     /// Where it listens.
     pub fn addresses(&self) -> Addresses {
         self.addresses
@@ -221,19 +237,19 @@ impl RunningNode {
             tracing::info!(%error, "leadership was not handed over");
         }
         self.api.graceful_shutdown(Some(DRAIN));
-        let mut serving = std::mem::take(&mut self.serving).into_iter();
-        if let Some((_, api)) = serving.next() {
+        let serving = self.serving.take();
+        let others = if let Some(Serving { api, others }) = serving {
             let _ended = api.await;
-        }
+            Some(others)
+        } else {
+            None
+        };
         self.tasks.finish().await;
         self.peers.cancel();
         self.core.replica.shutdown().await;
-        for (listener, mut handle) in serving {
+        for (listener, mut handle) in others.into_iter().flatten() {
             // Peers keep their streams open for ever; they notice when the process is gone.
-            if tokio::time::timeout(Duration::from_millis(200), &mut handle)
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(CLOSING, &mut handle).await.is_err() {
                 tracing::debug!(listener, "closed with connections open");
                 handle.abort();
             }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::View;
+use ledger::{Broken, View};
 use merkle::TreeSize;
 use note::b64;
 use replica::rocks::RocksState;
@@ -112,18 +112,22 @@ fn examine(
         directory: config.data_dir.clone(),
         reason,
     };
-    ledger::check(state).map_err(|error| broken(error.to_string()))?;
+    match ledger::check(state) {
+        Ok(()) => {}
+        Err(Broken::Fault(fault)) => return Err(StartError::Unreadable(fault)),
+        Err(error @ (Broken::Row { .. } | Broken::Replay(_))) => {
+            return Err(broken(error.to_string()));
+        }
+    }
     let view = View::new(state);
-    let size = view
-        .tree_size()
-        .map_err(|fault| broken(fault.to_string()))?;
+    let size = view.tree_size().map_err(StartError::Unreadable)?;
     if size == TreeSize::ZERO {
         return Ok(());
     }
-    let charter = Charters::default()
+    match Charters::default()
         .at(&view, size)
-        .map_err(|fault| broken(fault.to_string()))?;
-    match charter {
+        .map_err(StartError::Unreadable)?
+    {
         Some(charter) => membership::check_own_line(whoami, keys, &charter.manifest),
         None => Err(broken("there are leaves and no manifest".to_owned())),
     }

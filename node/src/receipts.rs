@@ -69,10 +69,11 @@ pub(crate) async fn wait_for(
             .borrow_and_update()
             .as_ref()
             .map_or(0, |newest| newest.checkpoint().size.get());
-        if covers(newest) && applied.borrow_and_update().tree_size >= newest {
-            if let Found::Receipt(receipt) = find(core, leaf).await? {
-                return Ok(Some(receipt));
-            }
+        if covers(newest)
+            && applied.borrow_and_update().tree_size >= newest
+            && let Found::Receipt(receipt) = find(core, leaf).await?
+        {
+            return Ok(Some(receipt));
         }
         let news = async {
             tokio::select! {

@@ -50,13 +50,16 @@ pub enum StartError {
         advice: &'static str,
     },
     /// What is on the disk does not hold together.
-    #[error("the state in `{}` does not hold together: {reason}; move the directory away, keep it as evidence, and replace this node", directory.display())]
+    #[error("the state in `{}` does not hold together: {reason}; keep the directory as evidence and replace this node", directory.display())]
     Broken {
         /// The data directory.
         directory: PathBuf,
         /// The invariant that does not hold.
         reason: String,
     },
+    /// What is on the disk cannot be read; the reason says what to do.
+    #[error("{0}")]
+    Unreadable(#[source] ledger::Fault),
     /// Consensus could not be started or has stopped.
     #[error("consensus has stopped: {0}")]
     Replica(String),
@@ -81,7 +84,10 @@ impl StartError {
         match self {
             Self::Config(_) | Self::Credential { .. } => 64,
             Self::Bind { .. } | Self::Locked(_) => 73,
-            Self::Directory(_) | Self::Identity { .. } | Self::Broken { .. } => 78,
+            Self::Directory(_)
+            | Self::Identity { .. }
+            | Self::Broken { .. }
+            | Self::Unreadable(_) => 78,
             Self::Replica(_) | Self::System { .. } | Self::Panicked => 70,
         }
     }

@@ -120,10 +120,10 @@ fn check(core: &Core, bundle: Bundle, members: Vec<Member>) -> Result<Start, Sta
 }
 
 fn manifest(note: &SignedNote) -> Result<Manifest, String> {
-    match receipt::Leaf::parse(note).map_err(|malformed| malformed.to_string())? {
-        receipt::Leaf::Manifest(manifest) => Ok(*manifest),
-        _ => Err("the note is not a manifest".to_owned()),
-    }
+    let leaf = receipt::Leaf::parse(note).map_err(|malformed| malformed.to_string())?;
+    leaf.manifest()
+        .cloned()
+        .ok_or_else(|| "the note is not a manifest".to_owned())
 }
 
 /// The members to begin with: exactly the manifest's nodes, each once.

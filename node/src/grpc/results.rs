@@ -67,19 +67,18 @@ impl Board {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let snapshot = match known.filter(|known| known.tree_size == size) {
-            Some(known) => known,
-            None => {
-                let units = self.units;
-                let made = self
-                    .core
-                    .read(move |core, view| figures(core, view, units))
-                    .await?;
-                let made = Arc::new(made);
-                *self.newest.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(Arc::clone(&made));
-                made
-            }
+        let snapshot = if let Some(known) = known.filter(|known| known.tree_size == size) {
+            known
+        } else {
+            let units = self.units;
+            let made = self
+                .core
+                .read(move |core, view| figures(core, view, units))
+                .await?;
+            let made = Arc::new(made);
+            let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            *newest = Some(Arc::clone(&made));
+            made
         };
         let mut snapshot = ResultsSnapshot::clone(&snapshot);
         snapshot.linearizable = linearizable;

@@ -21,7 +21,7 @@ use tonic::Status;
 const FORWARD: Duration = Duration::from_secs(4);
 
 /// One question of a cosigning round. The asked node may wait 250 ms for its disk.
-const COSIGN: Duration = Duration::from_millis(1_000);
+const COSIGN: Duration = Duration::from_secs(1);
 
 /// Everything else.
 const ASIDE: Duration = Duration::from_millis(800);

@@ -37,7 +37,7 @@ pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
             // What the last round still waits for is given up: the new one asks the same nodes.
             late = None;
             match Round::start(&core, size).await {
-                Ok(Some(round)) => late = round.to_majority(&core).await,
+                Ok(Some(round)) => late = round.gather(&core).await,
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "no round: the tree cannot be read"),
             }
@@ -119,7 +119,7 @@ impl Round {
 
     /// Gathers lines until the receipt policy is satisfied, and publishes; `None` when all have
     /// answered and it is not.
-    async fn to_majority(mut self, core: &Arc<Core>) -> Option<Self> {
+    async fn gather(mut self, core: &Arc<Core>) -> Option<Self> {
         while let Some(reply) = self.replies.join_next().await {
             if reply.is_ok_and(|reply| self.take(core, reply))
                 && self.charter.receipted(&self.signed)

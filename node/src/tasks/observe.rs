@@ -8,6 +8,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
 
+use crate::StartError;
 use crate::core::Core;
 use crate::{grpc, membership, readiness, watchman};
 
@@ -39,7 +40,10 @@ pub(crate) async fn leaders(core: Arc<Core>, stopping: CancellationToken) {
     let mut last = status.borrow_and_update().leader;
     loop {
         tokio::select! {
-            changed = status.changed() => if changed.is_err() { return },
+            changed = status.changed() => if changed.is_err() {
+                let ended = "consensus ended by itself".to_owned();
+                return core.downfall.set(StartError::Replica(ended));
+            },
             () = stopping.cancelled() => return,
         }
         let (leader, term) = {
