@@ -41,6 +41,11 @@ macro_rules! counts {
                 if value <= MAX_WRITTEN { Some(Self(value)) } else { None }
             }
 
+            /// A sum of counts, which may exceed [`MAX_WRITTEN`], as whoever kept it reads it back.
+            pub const fn of_sum(sum: u64) -> Self {
+                Self(sum)
+            }
+
             /// Reads a written count, see [`parse_number`].
             pub fn parse(text: &str) -> Option<Self> {
                 parse_number(text).map(Self)

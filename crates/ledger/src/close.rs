@@ -56,7 +56,7 @@ fn derive_totals<T: Tables>(draft: &mut Draft<'_, T>, of: LeafIndex) -> Result<(
         results: merkle::sha256(file.as_bytes()),
     };
     let text = Leaf::Totals(derived).text();
-    // A leaf that cannot be read again would make the whole log one that cannot.
+    // Of a leaf outside the grammar no receipt verifies and nothing can be shown.
     if Leaf::parse_entry(text.as_bytes()).is_err() {
         let what = "the totals are longer than a leaf may be".into();
         return Err(Refusal::Malformed { line: 1, what }.into());

@@ -17,8 +17,8 @@
 //!
 //! ```abnf
 //! leaf        = note / totals                    ; a note is of the grammar of crate note, at most
-//!                                                ; 8,192 bytes and 512 lines; a manifest 49,152
-//!                                                ; bytes and 1,024 lines
+//!                                                ; 8,192 bytes and 512 lines; a manifest, and
+//!                                                ; totals, 49,152 bytes and 1,024 lines
 //! text        = manifest / activate / submission / attest / review / void / dispute / answer
 //!             / recanvass / recount / publish / hold / enrol / revoke / roster / close
 //!
@@ -70,9 +70,10 @@
 //! totals      = %s"precinct-tally/totals/v1" LF  ; the bare text is the leaf: nobody signs it
 //!               %s"election " token LF %s"genesis " hash LF
 //!               %s"of " num LF *row %s"results " hash LF
-//! row         = %s"row " token SP num SP num SP num SP fraction LF
+//! row         = %s"row " token SP sum SP sum SP sum SP fraction LF
 //!                                                ; first, final, delegates, SDE; ascending by group
-//! fraction    = num "/" num                      ; of any length up to 600 characters, not over 0
+//! sum         = "0" / %x31-39 *DIGIT             ; at most 2^64 - 1
+//! fraction    = num "/" num                      ; of any length up to 4,096 characters, not over 0
 //!
 //! manifest    = %s"precinct-tally/manifest/v1" LF header
 //!               %s"version " positive LF %s"previous " (hash / "-") LF [%s"successor" LF]

@@ -89,8 +89,8 @@ impl LeafKind {
         Self::parse(name)
     }
 
-    /// How large an entry that begins with these bytes may be. Known before anything is parsed,
-    /// so that junk costs nothing.
+    /// How large a note that begins with these bytes may be. Known before anything is parsed, so
+    /// that junk costs nothing.
     pub fn limits(entry: &[u8]) -> Limits {
         if entry.starts_with(b"precinct-tally/manifest/v1\n") {
             Limits::MANIFEST
@@ -145,7 +145,7 @@ impl Leaf {
     /// Refuses whatever is outside the grammar of the type that the first line names, a note
     /// longer than its type allows, and totals, which nobody may sign.
     pub fn parse(note: &SignedNote) -> Result<Self, Malformed> {
-        within_limits(note.bytes())?;
+        within(note.bytes(), LeafKind::limits(note.bytes()))?;
         let leaf = Self::parse_text(note.text())?;
         if leaf.kind() == LeafKind::Totals {
             return Err(Malformed::new(1, "totals are derived and signed by nobody"));
@@ -156,12 +156,14 @@ impl Leaf {
     /// Reads the exact bytes of a leaf of the tree: a signed note, or the bare text of derived
     /// totals. The note comes back beside the content.
     pub fn parse_entry(entry: &[u8]) -> Result<(Self, Option<SignedNote>), Malformed> {
-        within_limits(entry)?;
         if entry.starts_with(b"precinct-tally/totals/v1\n") {
+            // As long as a manifest: each of 64 groups has a fraction of hundreds of digits.
+            within(entry, Limits::MANIFEST)?;
             let text = core::str::from_utf8(entry)
                 .map_err(|_| Malformed::new(1, "a byte outside printable ASCII"))?;
             return Ok((Self::parse_text(text)?, None));
         }
+        within(entry, LeafKind::limits(entry))?;
         let note = SignedNote::parse(entry).map_err(|error| match error {
             NoteError::Malformed { line, what } => Malformed::new(line, what),
             NoteError::TooLarge { .. } => Malformed::new(1, error.to_string()),
@@ -325,8 +327,7 @@ impl Leaf {
 }
 
 /// Refuses an entry that is longer than its kind allows.
-fn within_limits(entry: &[u8]) -> Result<(), Malformed> {
-    let limits = LeafKind::limits(entry);
+fn within(entry: &[u8], limits: Limits) -> Result<(), Malformed> {
     let lines = entry.split(|byte| *byte == b'\n').skip(1).count();
     let over = |is: usize, what: &str, limit: usize| {
         (is > limit).then(|| Malformed::new(1, alloc::format!("{is} {what}, more than {limit}")))

@@ -6,7 +6,7 @@ use core::fmt;
 
 use caucus::{Delegates, ElectionId, GroupId, People, parse_number};
 use merkle::{Hash, LeafIndex};
-use note::b64;
+use note::{b64, parse_decimal};
 
 use crate::lines::{self, Lines, Malformed};
 
@@ -56,8 +56,9 @@ pub struct TotalsRow {
 pub struct SdeText(String);
 
 impl SdeText {
-    /// The most characters of a fraction. Iowa's pools need some 400; a note holds 8,192 bytes.
-    pub const MAX_LEN: usize = 600;
+    /// The most characters of a fraction. Iowa's counties and pools need some 400, 250 counties of
+    /// a thousand delegates each some 2,000.
+    pub const MAX_LEN: usize = 4_096;
 
     /// Checks the form.
     pub fn parse(text: &str) -> Option<Self> {
@@ -86,9 +87,10 @@ impl TotalsRow {
         let group = GroupId::parse(group).ok()?;
         let row = Self {
             group: group.clone(),
-            first: parse_number(first).and_then(People::new)?,
-            last: parse_number(last).and_then(People::new)?,
-            delegates: parse_number(delegates).and_then(Delegates::new)?,
+            // Sums may be above what one sheet may state.
+            first: parse_decimal(first).map(People::of_sum)?,
+            last: parse_decimal(last).map(People::of_sum)?,
+            delegates: parse_decimal(delegates).map(Delegates::of_sum)?,
             sde: SdeText::parse(sde)?,
         };
         Some((group, row))
