@@ -104,6 +104,11 @@ impl Cluster {
 
     /// Opens the log with the manifest and waits until every node has it.
     pub async fn initialize(&self) -> anyhow::Result<()> {
+        self.wait("every node to answer", START, async || {
+            let statuses = self.statuses().await;
+            statuses.iter().all(Option::is_some).then_some(())
+        })
+        .await?;
         client::cluster::initialize(&self.connections, &self.made.bundle, &self.election, &SystemClock::start())
             .await
             .context("initialize the cluster")?;

@@ -190,9 +190,9 @@ impl fmt::Display for Summary {
 
 impl Summary {
     fn write_results(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n  {:<14} {:>16} {:>16} {:>28}", "", "first alignment", "final alignment", "state delegate equivalents")?;
+        writeln!(f, "\n  {:<18} {:>16} {:>16} {:>26}", "", "first alignment", "final alignment", "state delegate equivalents")?;
         for row in &self.results {
-            writeln!(f, "  {:<14} {:>16} {:>16} {:>28}", row.group, row.first_alignment, row.final_alignment, row.sde)?;
+            writeln!(f, "  {:<18} {:>16} {:>16} {:>26}", row.group, row.first_alignment, row.final_alignment, row.sde)?;
         }
         Ok(())
     }
