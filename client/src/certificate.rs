@@ -110,13 +110,13 @@ impl Authority {
         now: UnixSeconds,
     ) -> Result<Pair, Error> {
         let mut params = params(&format!("{} api", node.id), now);
-        let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        params.subject_alt_names = CertificateParams::new(
-            own.into_iter()
-                .chain(hosts.iter().cloned())
-                .collect::<Vec<_>>(),
-        )?
-        .subject_alt_names;
+        let mut names = Vec::from(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+        for host in hosts {
+            if !names.contains(host) {
+                names.push(host.clone());
+            }
+        }
+        params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.issue(params)
     }

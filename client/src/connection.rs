@@ -9,6 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use merkle::{Hash, LeafHash, LeafIndex};
 use proto::v1;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -20,6 +21,8 @@ use crate::retry::Courier;
 const CONNECT: Duration = Duration::from_secs(2);
 /// What a call may take beyond the waiting that was asked of the node.
 const GRACE: Duration = Duration::from_secs(3);
+/// An answer later than this makes the next node be asked as well.
+const SLOW: Duration = Duration::from_millis(700);
 /// A connection without a sign of life is pinged this often, so that a frozen node is noticed.
 const PING: Duration = Duration::from_secs(5);
 /// What a busy node is left alone for when it does not say.
@@ -136,19 +139,31 @@ impl Connections {
         self.nodes.get(node).map(|(address, _)| address)
     }
 
-    /// Asks one node after the other until one answers.
+    /// Asks one node after the other until one answers. The next one is asked when the one before
+    /// failed, or is slow; the first answer counts.
     pub async fn any<T, F>(&self, ask: impl Fn(Channel) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<tonic::Response<T>, tonic::Status>>,
     {
         let mut troubles = Vec::new();
-        for (address, channel) in &self.nodes {
-            match within(CONNECT.saturating_add(GRACE), ask(channel.clone())).await {
-                Ok(answer) => return Ok(answer),
-                Err(trouble) => troubles.push((address.clone(), trouble)),
+        let mut waiting = self.nodes.iter();
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            let next = waiting.next();
+            if let Some((address, channel)) = next {
+                let call = within(CONNECT.saturating_add(GRACE), ask(channel.clone()));
+                in_flight.push(async move { (address, call.await) });
+            }
+            // With nobody left to ask there is nothing to do but wait.
+            let patience = next.map_or(Duration::MAX, |_| SLOW);
+            let answer = tokio::time::timeout(patience, in_flight.next()).await;
+            match answer {
+                Ok(Some((_, Ok(answer)))) => return Ok(answer),
+                Ok(Some((address, Err(trouble)))) => troubles.push((address.clone(), trouble)),
+                Ok(None) => return Err(Error::AllFailed(troubles)),
+                Err(_) => {}
             }
         }
-        Err(Error::AllFailed(troubles))
     }
 
     /// Asks one node.

@@ -306,11 +306,12 @@ impl Verified {
             ]);
         }
         format!(
-            "{}\nroot {}\n{} units reported, {} held\n{table}\n",
+            "{}\nroot {}\n{} units reported, {} held\n{}",
             self.sentences.join("\n"),
             self.root,
             self.units_reported,
             self.units_held,
+            super::results::text_of(&table),
         )
     }
 }

@@ -119,9 +119,10 @@ enum Verb {
 
 /// Runs the command line `tally` was started with.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, arguments.iter().any(|word| word == "--json")),
     };
     let output = Output {
         json: cli.json,
@@ -137,8 +138,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// What clap has to say: help and version are data, everything else is an error.
-fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() {
+fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    if error.use_stderr() && json {
+        let text = error.render().to_string();
+        let what = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let output = Output { json, quiet: true };
+        output.failure(&Failure::new(Exit::Usage, what).now("see `tally --help`"));
+        Exit::Usage.into()
+    } else if error.use_stderr() {
         let _ = write!(anstream::stderr().lock(), "{}", error.render().ansi());
         Exit::Usage.into()
     } else {

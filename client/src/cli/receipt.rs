@@ -52,6 +52,7 @@ pub(crate) struct Show {
 #[derive(Serialize)]
 struct Verified {
     pinned: bool,
+    rehearsal: bool,
     receipts: Vec<Judged>,
 }
 
@@ -122,7 +123,12 @@ impl Verify {
         let receipts = self.files.iter().map(judge).collect::<Outcome<Vec<_>>>()?;
         let pinned = opened.pinned == Pinned::Given;
         let exit = worst(&receipts);
-        let verified = Verified { pinned, receipts };
+        let rehearsal = election.kind() == receipt::ElectionKind::Rehearsal;
+        let verified = Verified {
+            pinned,
+            rehearsal,
+            receipts,
+        };
         output.result("tally.receipts-verified/v1", &verified, || {
             words(&verified, election.genesis(), output.quiet)
         })?;
@@ -235,8 +241,10 @@ fn words(verified: &Verified, genesis: &merkle::Hash, quiet: bool) -> String {
              Compare this code with the published one."
         )
     };
+    let rehearsal = "REHEARSAL: a receipt of a rehearsal counts for nothing else.".to_owned();
     let receipts = verified.receipts.iter().map(Judged::words);
-    std::iter::once(pin)
+    (verified.rehearsal.then_some(rehearsal).into_iter())
+        .chain([pin])
         .chain(receipts)
         .collect::<Vec<_>>()
         .join("\n\n")

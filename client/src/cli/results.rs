@@ -169,7 +169,7 @@ impl Area {
         } = self;
         format!(
             "{name} ({id}), {units_reported} of {units_total} units\n{}",
-            table(groups)
+            text_of(&table(groups))
         )
     }
 }
@@ -190,12 +190,16 @@ impl From<v1::GroupResult> for Row {
 
 impl Snapshot {
     pub(crate) fn words(&self, areas: bool) -> String {
-        let mut parts = vec![format!("{}\n{}", self.heading(), table(&self.statewide))];
+        let mut parts = vec![format!(
+            "{}\n{}",
+            self.heading(),
+            text_of(&table(&self.statewide))
+        )];
         if areas {
             parts.extend(self.counties.iter().chain(&self.pools).map(Area::words));
         }
         if !self.units.is_empty() {
-            parts.push(self.units_table().to_string());
+            parts.push(text_of(&self.units_table()));
         }
         parts.join("\n\n")
     }
@@ -261,7 +265,17 @@ fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// A table without borders, so that it survives being copied.
+/// A table without borders and without spaces at the ends of its lines, so that it survives being
+/// copied.
+pub(crate) fn text_of(table: &Table) -> String {
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// An empty table of that kind.
 pub(crate) fn plain() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);

@@ -47,6 +47,9 @@ pub(crate) struct Sent {
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refusal: Option<Refused>,
+    /// What the rules say about the sheet, for `submit` and `correct`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) findings: Vec<FindingRow>,
     /// How often it was handed to a node.
     pub(crate) attempts: u32,
     /// How the command ends on account of it.
@@ -58,6 +61,22 @@ pub(crate) struct Sent {
     /// The sentences for a person.
     #[serde(skip)]
     pub(crate) words: String,
+}
+
+/// One thing the rules say about a sheet.
+#[derive(Debug, Serialize)]
+pub(crate) struct FindingRow {
+    code: &'static str,
+    sentence: String,
+}
+
+impl FindingRow {
+    pub(crate) fn of(finding: &caucus::Finding) -> FindingRow {
+        FindingRow {
+            code: finding.code.as_str(),
+            sentence: finding.for_chair(),
+        }
+    }
 }
 
 /// The entry a note is kept as.
@@ -149,6 +168,7 @@ pub(crate) fn about(outbox: &Outbox<Directory>, name: &EntryName, note: &SignedN
         receipt: None,
         note: folder.join(format!("{name}.note")).display().to_string(),
         refusal: None,
+        findings: Vec::new(),
         attempts: 0,
         exit: Exit::NoAnswer,
         head: None,
@@ -176,21 +196,27 @@ fn receipted_sent(
         .display()
         .to_string();
     let proof = &receipted.receipt;
-    let (effect, verdict) = match receipted.effect {
-        Effect::Recorded => (Exit::Done, "Received."),
-        Effect::Corrected => (
+    let (exit, verdict) = match (receipted.effect, sent.unit.is_some()) {
+        (Effect::Recorded, true) => (Exit::Done, "Received."),
+        (Effect::Recorded, false) => (Exit::Done, "Recorded."),
+        (Effect::Corrected, _) => (
             Exit::Done,
             "Received: it stands in place of the report before.",
         ),
-        Effect::AlreadyRecorded => (Exit::Done, "Received before: this is the same report."),
-        Effect::Superseded => (
+        (Effect::AlreadyRecorded, _) => (Exit::Done, "Received before: this is the same note."),
+        (Effect::Superseded, _) => (
             Exit::Done,
             "Received late: a correction of it stands already.",
         ),
-        Effect::Rival => (
+        (Effect::Rival, _) => (
             Exit::Conflict,
             "Received, but another report stands for this unit. Headquarters will look at both.",
         ),
+    };
+    let paper = if sent.act == "submission" {
+        "   write it on the paper sheet"
+    } else {
+        ""
     };
     let nodes: Vec<&str> = proof
         .signers()
@@ -198,7 +224,7 @@ fn receipted_sent(
         .map(|signer| signer.id.as_str())
         .collect();
     sent.words = format!(
-        "{verdict}\n  leaf     {}\n  code     {}   write it on the paper sheet\n  cosigned by {}\n  receipt  {path}",
+        "{verdict}\n  leaf     {}\n  code     {}{paper}\n  cosigned by {}\n  receipt  {path}",
         proof.index(),
         proof.code(),
         nodes.join(", "),
@@ -211,7 +237,7 @@ fn receipted_sent(
     sent.receipt = Some(path);
     sent.attempts = receipted.attempts;
     sent.head = receipted.head;
-    sent.exit = effect;
+    sent.exit = exit;
     Ok(sent)
 }
 

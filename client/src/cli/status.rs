@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::Outcome;
 use super::on_network;
 use super::output::Output;
-use super::results::plain;
+use super::results::{plain, text_of};
 use crate::answer::Trouble;
 use crate::cluster::statuses;
 use crate::connection::NodeAddress;
@@ -141,7 +141,7 @@ impl Cluster {
         }
         let problems = self.problems.iter().map(|problem| format!("! {problem}"));
         let healthy = "healthy: every node answers, one leads, all agree and cosign".to_owned();
-        let mut lines = vec![table.to_string()];
+        let mut lines = vec![text_of(&table)];
         lines.extend(problems.chain(self.healthy.then_some(healthy)));
         lines.join("\n")
     }

@@ -13,8 +13,8 @@ use super::args::{Kept, Network, Patience, Trust};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::output::Output;
-use super::send::{self, Sent};
-use super::{files, on_network, prompts, sheet, trust};
+use super::send::{self, FindingRow, Sent};
+use super::{files, on_network, prompts, trust};
 use crate::answer::{Effect, Head};
 use crate::chair::{self, Report};
 use crate::client::Client;
@@ -118,6 +118,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) election: std::sync::Arc<Election>,
     pub(crate) client: Option<Client>,
     outbox: Outbox<Directory>,
+    /// What the rules say about the sheet that is being sent.
+    findings: Vec<Finding>,
     random: SystemRandom,
     clock: SystemClock,
 }
@@ -148,6 +150,7 @@ impl<'a> Desk<'a> {
             election,
             client,
             outbox,
+            findings: Vec::new(),
             random: SystemRandom,
             clock: SystemClock::start(),
         })
@@ -223,7 +226,10 @@ impl<'a> Desk<'a> {
                 ),
             )
             .why(format!("see `{name}` in `tally outbox list`"))
-            .now("if these figures are the right ones, send them with `tally correct`")),
+            .now(
+                "`tally outbox send` sends what is kept; if these figures are the right ones, \
+                 `tally correct` sends them after it",
+            )),
             None => Ok(None),
         }
     }
@@ -238,44 +244,40 @@ impl<'a> Desk<'a> {
         own.then_some((note, *submission))
     }
 
-    /// Shows what the rules say about the sheet and asks whether to send it.
-    pub(crate) fn confirm(&self, worksheet: &Worksheet) -> Outcome<()> {
+    /// Shows what the rules say about the sheet and asks whether to send it. Without anybody to
+    /// ask, a sheet that contradicts the rules is sent only with `--yes`.
+    pub(crate) fn confirm(&mut self, worksheet: &Worksheet) -> Outcome<()> {
         let findings = caucus::findings(&self.unit, self.election.latest().rules(), worksheet);
+        let grave = findings
+            .iter()
+            .any(|finding| finding.severity() == Severity::Error);
+        if grave && !self.signing.yes && !self.output.can_ask() {
+            let failure = Failure::new(
+                Exit::Usage,
+                "the sheet contradicts the rules; nothing was sent",
+            );
+            return Err(findings
+                .iter()
+                .fold(failure, |failure, finding| {
+                    failure.why(finding_line(finding))
+                })
+                .now("mend the sheet; if the paper says the same, send it with --yes"));
+        }
         self.output.say(&summary(&self.unit, worksheet));
         for finding in &findings {
             self.output.say(&format!("  {}", finding_line(finding)));
         }
-        let grave = findings
-            .iter()
-            .any(|finding| finding.severity() == Severity::Error);
-        if self.signing.yes {
-            return Ok(());
-        }
-        if self.output.can_ask() {
-            let question = if findings.is_empty() {
-                format!("Send this for {} ({})?", self.unit.name, self.unit.id)
-            } else {
-                "Send it all the same? Headquarters will see the same remarks.".to_owned()
-            };
-            if self.output.ask(&question)? {
-                return Ok(());
-            }
+        let question = if grave {
+            "Send it all the same? Headquarters will see the same remarks.".to_owned()
+        } else {
+            format!("Send this for {} ({})?", self.unit.name, self.unit.id)
+        };
+        let asked = !self.signing.yes && self.output.can_ask();
+        if asked && !self.output.ask(&question)? {
             return Err(Failure::new(Exit::Interrupted, "nothing was sent"));
         }
-        if !grave {
-            return Ok(());
-        }
-        let failure = Failure::new(
-            Exit::Usage,
-            "the sheet contradicts the rules; nothing was sent",
-        );
-        Err(findings
-            .iter()
-            .filter(|finding| finding.severity() == Severity::Error)
-            .fold(failure, |failure, finding| {
-                failure.why(finding_line(finding))
-            })
-            .now("mend the sheet; if the paper says the same, send it with --yes"))
+        self.findings = findings;
+        Ok(())
     }
 
     /// Asks whether a rival should become a correction of what stands.
@@ -301,13 +303,15 @@ impl<'a> Desk<'a> {
 
     async fn carry(&self, note: &SignedNote) -> Outcome<Sent> {
         let name = send::keep(&self.outbox, note)?;
-        match &self.client {
+        let mut sent = match &self.client {
             Some(client) => {
                 self.output.say(&format!("kept as {name}; sending"));
-                send::deliver(&self.outbox, client, &name, note, self.signing.patience).await
+                send::deliver(&self.outbox, client, &name, note, self.signing.patience).await?
             }
-            None => Ok(send::about(&self.outbox, &name, note)),
-        }
+            None => send::about(&self.outbox, &name, note),
+        };
+        sent.findings = self.findings.iter().map(FindingRow::of).collect();
+        Ok(sent)
     }
 }
 
@@ -334,16 +338,22 @@ fn unit_of(key: &SignerKey, election: &Election) -> Outcome<Unit> {
         )));
     }
     let unit = UnitId::parse(unit).map_err(|error| wrong(error.to_string()))?;
-    let roster = election.latest().roster();
-    roster
-        .unit(&unit)
-        .cloned()
-        .ok_or_else(|| sheet::unknown_unit(&unit))
+    let known = election.latest().roster().unit(&unit).cloned();
+    known.ok_or_else(|| wrong(format!("its name is `{name}`; there is no unit `{unit}`")))
 }
 
-/// One finding as the chair reads it.
-pub(crate) fn finding_line(finding: &Finding) -> String {
-    format!("{}: {}", finding.code.as_str(), finding.for_chair())
+/// One finding as the chair reads it: how grave, in words, and the code for the telephone.
+fn finding_line(finding: &Finding) -> String {
+    let weight = match finding.severity() {
+        Severity::Error => "wrong",
+        Severity::Warning => "odd",
+        Severity::Evidence => "note",
+    };
+    format!(
+        "{weight}: {} [{}]",
+        finding.for_chair(),
+        finding.code.as_str()
+    )
 }
 
 /// The sheet in three lines, to be compared with the paper.

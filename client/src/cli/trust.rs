@@ -9,8 +9,9 @@ use super::args::{Network, Trust};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::output::Output;
+use crate::answer::Trouble;
 use crate::bundle::{self, FetchError};
-use crate::connection::Connections;
+use crate::connection::{self, Connections};
 
 /// An election that was verified against a fingerprint.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ fn open_at(folder: &Path, fingerprint: Option<Fingerprint>) -> Outcome<Opened> {
             format!("cannot read the bundle in `{}`", folder.display()),
         )
         .because(&error)
+        .now("`tally election bundle DIR` fetches one from a node")
     })?;
     let (pin, pinned) = match fingerprint {
         Some(given) => (given, Pinned::Given),
@@ -157,17 +159,31 @@ fn keep_bundle(bundle: &Bundle, fingerprint: &Fingerprint, outbox: &Path) {
     let _ = bundle::write_folder(bundle, &cache(outbox, fingerprint));
 }
 
-/// No node answered: each with its reason.
-pub(crate) fn no_answer(doing: &str, error: &crate::connection::Error) -> Failure {
-    use crate::connection::Error;
-    let mut failure = Failure::new(Exit::NoAnswer, format!("cannot {doing}: no node answers"));
-    match error {
-        Error::AllFailed(troubles) => {
-            for (address, trouble) in troubles {
-                failure = failure.why(format!("{address}: {trouble}"));
-            }
-        }
-        Error::NoNodes | Error::SetUp { .. } => failure = failure.because(error),
-    }
-    failure.now("check the addresses (TALLY_NODES), the certificate (TALLY_CA) and the network")
+/// No node answered, or none could: each with its reason.
+pub(crate) fn no_answer(doing: &str, error: &connection::Error) -> Failure {
+    let connection::Error::AllFailed(troubles) = error else {
+        return Failure::new(Exit::NoAnswer, format!("cannot {doing}")).because(error);
+    };
+    let reached = troubles.iter().any(|(_, trouble)| match trouble {
+        Trouble::Unreachable(_) | Trouble::TimedOut => false,
+        Trouble::Unavailable(_) | Trouble::Busy(_) | Trouble::Misbehaved(_) => true,
+    });
+    let (what, now) = if reached {
+        (
+            format!("cannot {doing}: no node can answer now"),
+            "try again in a moment; `tally status` shows how the nodes are",
+        )
+    } else {
+        (
+            format!("cannot {doing}: no node answers"),
+            "check the addresses (TALLY_NODES), the certificate (TALLY_CA) and the network",
+        )
+    };
+    troubles
+        .iter()
+        .fold(
+            Failure::new(Exit::NoAnswer, what),
+            |failure, (address, trouble)| failure.why(format!("{address}: {trouble}")),
+        )
+        .now(now)
 }
