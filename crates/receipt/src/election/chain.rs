@@ -54,7 +54,7 @@ pub(super) fn verify(bundle: &Bundle, pinned: Fingerprint) -> Result<Vec<Link>, 
         nodes_are_never_renamed(&links, link).map_err(|what| link.does_not_follow(what))?;
         endorsed(&before.manifest, link)?;
     }
-    one_in_force_at_a_leaf(&links)?;
+    one_in_force_at_a_time(&links)?;
     Ok(links)
 }
 
@@ -174,16 +174,19 @@ fn nodes_are_never_renamed(links: &[Link], link: &Link) -> Result<(), String> {
     Ok(())
 }
 
-/// Two versions cannot stand at one leaf of one log.
-fn one_in_force_at_a_leaf(links: &[Link]) -> Result<(), BundleError> {
-    for (position, link) in links.iter().enumerate() {
-        let twin = links.iter().skip(position.saturating_add(1)).find(|other| {
-            link.leaf.is_some()
-                && other.leaf == link.leaf
-                && other.manifest.origin == link.manifest.origin
-        });
-        if let Some(twin) = twin {
-            return Err(twin.does_not_follow("another version stands at its leaf"));
+/// In one log two versions cannot stand at one leaf, nor can two be in force that follow the same
+/// one.
+fn one_in_force_at_a_time(links: &[Link]) -> Result<(), BundleError> {
+    let in_force = || links.iter().filter(|link| link.leaf.is_some());
+    for (position, link) in in_force().enumerate() {
+        let later = in_force().skip(position.saturating_add(1));
+        for other in later.filter(|other| other.manifest.origin == link.manifest.origin) {
+            if other.leaf == link.leaf {
+                return Err(other.does_not_follow("another version stands at its leaf"));
+            }
+            if other.manifest.previous == link.manifest.previous {
+                return Err(other.does_not_follow("another in force follows the same version"));
+            }
         }
     }
     Ok(())

@@ -292,6 +292,18 @@ fn a_version_follows_from_the_one_before_it() {
     does_not_follow(&bundle, "the version before it is not");
 }
 
+/// A version can be followed by several signed before the night, but in one log by one of them only:
+/// whoever claims a leaf for a second one claims what no log can have.
+#[test]
+fn of_two_successors_one_is_in_force() {
+    let mut other = next(&manifest());
+    other.effect = Effect::OnceActivated;
+    let (one, other) = (replaced(), with_policies(other));
+    let both = |leaf| bundle(&[(&manifest(), None), (&one, Some(7)), (&other, leaf)]);
+    assert!(open(&both(None)).is_ok(), "one waits for its activation");
+    does_not_follow(&both(Some(9)), "follows the same version");
+}
+
 #[test]
 fn ordinals_and_ids_are_never_used_again() {
     let again = |change: fn(&mut Manifest)| {
