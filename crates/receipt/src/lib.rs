@@ -16,9 +16,10 @@
 //! ascend strictly: numbers by value, all else by the bytes that stand on the line.
 //!
 //! ```abnf
-//! leaf        = note / totals                    ; a note is of the grammar of crate note, at most
-//!                                                ; 8,192 bytes and 512 lines; a manifest, and
-//!                                                ; totals, 49,152 bytes and 1,024 lines
+//! leaf        = note / totals                    ; a note is of the grammar of crate note, its
+//!                                                ; signature lines ascending by name and key id,
+//!                                                ; at most 8,192 bytes and 512 lines; a manifest,
+//!                                                ; and totals, 49,152 bytes and 1,024 lines
 //! text        = manifest / activate / submission / attest / review / void / dispute / answer
 //!             / recanvass / recount / publish / hold / enrol / revoke / roster / close
 //!

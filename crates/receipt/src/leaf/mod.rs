@@ -34,7 +34,7 @@ pub use roster::{Amendment, RosterChange};
 pub use signers::Signers;
 pub use totals::{DerivedTotals, SdeText, TotalsRow};
 
-use crate::lines::{Lines, Malformed};
+use crate::lines::{Lines, Malformed, line_at};
 use crate::manifest::Manifest;
 use crate::words::words;
 
@@ -143,9 +143,11 @@ impl Leaf {
     /// Reads the text of a signed note. The signatures are not looked at.
     ///
     /// Refuses whatever is outside the grammar of the type that the first line names, a note
-    /// longer than its type allows, and totals, which nobody may sign.
+    /// longer than its type allows, signature lines out of order, and totals, which nobody may
+    /// sign.
     pub fn parse(note: &SignedNote) -> Result<Self, Malformed> {
         within(note.bytes(), LeafKind::limits(note.bytes()))?;
+        signed_in_order(note)?;
         let leaf = Self::parse_text(note.text())?;
         if leaf.kind() == LeafKind::Totals {
             return Err(Malformed::new(1, "totals are derived and signed by nobody"));
@@ -335,6 +337,24 @@ fn within(entry: &[u8], limits: Limits) -> Result<(), Malformed> {
     over(entry.len(), "bytes", limits.bytes)
         .or_else(|| over(lines, "lines", limits.lines))
         .map_or(Ok(()), Err)
+}
+
+/// Refuses signature lines that do not ascend by name and key id: the same signers stand in one
+/// order.
+fn signed_in_order(note: &SignedNote) -> Result<(), Malformed> {
+    let keys = || note.signatures().iter().map(|line| (&line.name, line.id));
+    let fall = keys()
+        .zip(keys().skip(1))
+        .position(|(before, after)| before >= after);
+    match fall {
+        None => Ok(()),
+        Some(position) => {
+            // The text's lines and the blank one stand above the first signature.
+            let above = note.text().matches('\n').count().saturating_add(1);
+            let line = line_at(2, above.saturating_add(position));
+            Err(Malformed::new(line, "signature lines ascend by name"))
+        }
+    }
 }
 
 impl fmt::Display for Leaf {

@@ -61,6 +61,25 @@ fn totals_are_an_entry_without_a_signature_and_all_else_with_one() {
     }
 }
 
+/// The lines of several signers ascend by name, so that they have one order.
+#[test]
+fn signature_lines_stand_in_one_order() {
+    let operators = [1, 2].map(|number| person(Role::Operator, number));
+    let mut report = submission("P-1");
+    report.channel = Some(Channel::Photo);
+    let leaf = Leaf::from(report);
+    let note = sign(&leaf.text(), &operators);
+    assert_eq!(Leaf::parse(&note).as_ref(), Ok(&leaf));
+    let text = String::from_utf8(note.bytes().to_vec()).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let last = lines.len() - 1;
+    lines.swap(last - 1, last);
+    let swapped = format!("{}\n", lines.join("\n"));
+    let swapped = SignedNote::parse(swapped.as_bytes()).unwrap();
+    let refused = Leaf::parse(&swapped).unwrap_err();
+    assert_eq!(usize::try_from(refused.line).unwrap(), last + 1);
+}
+
 /// The bytes of one report, written out, so that a change of format cannot go unnoticed.
 #[test]
 fn the_text_of_a_report() {
