@@ -1,5 +1,6 @@
 //! The outsider's judge, by `c2sp.org/tlog-witness`.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use merkle::{EMPTY_ROOT, Hash, TreeSize};
@@ -119,7 +120,8 @@ impl Witness {
         cosigners.sort();
         cosigners.dedup();
         let cosigns = |key: &VerifierKey| key.algorithm() == Algorithm::CosignatureV1;
-        if quorum > cosigners.len() || !cosigners.iter().all(cosigns) {
+        let hands: BTreeSet<_> = cosigners.iter().map(VerifierKey::public_bytes).collect();
+        if quorum > hands.len() || hands.len() < cosigners.len() || !cosigners.iter().all(cosigns) {
             return Err(NoWitness::Cosigners);
         }
         Ok(Self {
@@ -236,7 +238,7 @@ pub enum NoWitness {
     /// None, or one that does not sign texts, or of another name than the origin.
     #[error("a log's keys sign texts and are named after its origin; one is needed")]
     LogKeys,
-    /// One that does not cosign, or fewer distinct ones than the quorum.
-    #[error("a quorum is of keys that cosign, and not more than there are")]
+    /// One that does not cosign, one key under two names, or fewer distinct ones than the quorum.
+    #[error("a quorum is of different keys that cosign, and not more than there are")]
     Cosigners,
 }

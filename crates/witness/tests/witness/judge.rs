@@ -282,6 +282,16 @@ fn keys_that_make_no_witness_are_refused() {
         new(vec![key("n1")], vec![node("n1"), node("n1")], 2),
         Err(NoWitness::Cosigners)
     );
+    let alias = CosignerKey::from_seed(KeyName::parse("another-name").unwrap(), seed("n1"));
+    assert_eq!(
+        new(
+            vec![key("n1")],
+            vec![node("n1"), alias.verifier().clone()],
+            2
+        ),
+        Err(NoWitness::Cosigners),
+        "one key under two names is one node"
+    );
 }
 
 #[test]
