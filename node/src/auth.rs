@@ -88,3 +88,71 @@ fn authenticity(refusal: &Refusal) -> Authenticity {
         | Refusal::NotOffered => Authenticity::Sound,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger::{Memory, UnixMillis};
+    use testkit::Fixture;
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis::new(1);
+
+    /// A ledger that has the fixture's manifest.
+    fn begun(fixture: &Fixture) -> Memory {
+        let mut memory = Memory::new();
+        let command = Command::manifest(NOW, fixture.manifest.bytes(), fixture.files.clone());
+        let (_outcome, changes) = ledger::apply(&memory, &command).unwrap();
+        memory.absorb(changes);
+        memory
+    }
+
+    fn look(memory: &Memory, bytes: &[u8]) -> Examined {
+        examine(memory, Command::note(NOW, bytes)).unwrap()
+    }
+
+    #[test]
+    fn an_authentic_report_is_let_through_and_known_once_it_is_a_leaf() {
+        let fixture = Fixture::small();
+        let mut memory = begun(&fixture);
+        let note = fixture.submission(&fixture.night.reports[0]);
+        let Examined::Authorized(authorized) = look(&memory, note.bytes()) else {
+            panic!("not let through");
+        };
+        let (_outcome, changes) = ledger::apply(&memory, &authorized.into_command()).unwrap();
+        memory.absorb(changes);
+        assert!(matches!(look(&memory, note.bytes()), Examined::Recorded(_)));
+    }
+
+    /// Whichever bit is flipped, the note stays outside the log.
+    #[test]
+    fn no_flipped_bit_is_let_through() {
+        let fixture = Fixture::small();
+        let memory = begun(&fixture);
+        let note = fixture.submission(&fixture.night.reports[0]);
+        for (at, bit) in (0..note.bytes().len()).zip((0..8).cycle()) {
+            let mut bytes = note.bytes().to_vec();
+            bytes[at] ^= 1 << bit;
+            let found = look(&memory, &bytes);
+            assert!(
+                matches!(found, Examined::Junk(_) | Examined::Doubtful(..)),
+                "byte {at}, bit {bit}: {found:?}"
+            );
+        }
+    }
+
+    /// Before the manifest has arrived here, it may have arrived elsewhere.
+    #[test]
+    fn what_this_node_does_not_know_yet_is_doubtful_and_not_junk() {
+        let fixture = Fixture::small();
+        let note = fixture.submission(&fixture.night.reports[0]);
+        assert!(matches!(
+            look(&Memory::new(), note.bytes()),
+            Examined::Doubtful(..)
+        ));
+        assert!(matches!(
+            look(&Memory::new(), b"not a note"),
+            Examined::Junk(_)
+        ));
+    }
+}

@@ -99,3 +99,29 @@ impl Charter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use merkle::EMPTY_ROOT;
+    use testkit::Fixture;
+
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_receipted_by_a_majority_of_the_manifests_nodes() {
+        let fixture = Fixture::small();
+        let charter = Charter::new(fixture.content.clone());
+        let ordinals: Vec<u64> = charter.nodes().iter().map(|line| line.ordinal).collect();
+        let signed = |nodes: &[u64]| fixture.checkpoint(TreeSize::new(7), EMPTY_ROOT, nodes);
+        for count in 0..=ordinals.len() {
+            let enough = count > ordinals.len() / 2;
+            assert_eq!(
+                charter.receipted(&signed(&ordinals[..count])),
+                enough,
+                "{count}"
+            );
+        }
+        // All nodes are no outside witness.
+        assert!(!charter.is_final(&signed(&ordinals)));
+    }
+}

@@ -160,12 +160,14 @@ impl Checkpoints {
     /// The first published checkpoint whose tree holds this leaf.
     pub(crate) fn covering(&self, leaf: LeafIndex) -> io::Result<Option<SignedCheckpoint>> {
         let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = shelf
-            .places
-            .range(leaf.size_with()..)
-            .next()
-            .map(|(size, _)| *size);
+        let first = shelf.covering(leaf);
         first.map_or(Ok(None), |size| shelf.read(size))
+    }
+
+    /// The size of that checkpoint.
+    pub(crate) fn covering_size(&self, leaf: LeafIndex) -> Option<TreeSize> {
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.covering(leaf)
     }
 }
 
@@ -211,6 +213,11 @@ impl Shelf {
         self.places.insert(signed.checkpoint().size, place);
         self.end = place.offset.saturating_add(u64::from(length));
         Ok(())
+    }
+
+    fn covering(&self, leaf: LeafIndex) -> Option<TreeSize> {
+        let mut larger = self.places.range(leaf.size_with()..);
+        larger.next().map(|(size, _)| *size)
     }
 
     fn newest(&self) -> io::Result<Option<SignedCheckpoint>> {

@@ -61,3 +61,74 @@ pub(crate) fn check_own_line(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::Fixture;
+
+    use super::*;
+    use crate::config::HostPort;
+
+    fn address() -> HostPort {
+        HostPort::try_from("n1.example:7101".to_owned()).unwrap()
+    }
+
+    fn first(fixture: &Fixture) -> (Whoami, PublicKeys) {
+        let line = &fixture.content.nodes[0];
+        let whoami = Whoami {
+            id: line.id.to_string(),
+            ordinal: line.ordinal,
+            election: fixture.election.to_string(),
+            origin: fixture.content.origin.clone(),
+            genesis: fixture.genesis(),
+            api_address: address(),
+            peer_address: address(),
+        };
+        (
+            whoami,
+            PublicKeys {
+                log: line.log.clone(),
+                cosigner: line.cosigner.clone(),
+            },
+        )
+    }
+
+    #[test]
+    fn a_node_is_who_its_line_says() {
+        let fixture = Fixture::small();
+        let (whoami, keys) = first(&fixture);
+        check_own_line(&whoami, &keys, &fixture.content).unwrap();
+    }
+
+    #[test]
+    fn another_id_ordinal_or_key_is_refused_with_a_sentence_that_names_it() {
+        let fixture = Fixture::small();
+        let (whoami, keys) = first(&fixture);
+        let other = &fixture.content.nodes[1];
+        let refused = |whoami: &Whoami, keys: &PublicKeys| {
+            let error = check_own_line(whoami, keys, &fixture.content).unwrap_err();
+            assert_eq!(error.exit_code(), 78);
+            error.to_string()
+        };
+        let stranger = Whoami {
+            ordinal: 60,
+            ..whoami.clone()
+        };
+        assert!(refused(&stranger, &keys).starts_with("the manifest has no node 60;"));
+        let renamed = Whoami {
+            id: "n9".to_owned(),
+            ..whoami.clone()
+        };
+        assert!(refused(&renamed, &keys).contains("the configuration `n9`"));
+        let swapped = PublicKeys {
+            log: other.log.clone(),
+            ..keys.clone()
+        };
+        assert!(refused(&whoami, &swapped).starts_with("the log key is not the one"));
+        let swapped = PublicKeys {
+            cosigner: other.cosigner.clone(),
+            ..keys
+        };
+        assert!(refused(&whoami, &swapped).starts_with("the cosigner key is not the one"));
+    }
+}

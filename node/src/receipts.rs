@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use merkle::{LeafIndex, ProveError};
+use merkle::{LeafIndex, ProveError, TreeSize};
 use receipt::UnverifiedReceipt;
 use tokio::time::{Instant, timeout_at};
 
@@ -64,13 +64,14 @@ pub(crate) async fn wait_for(
     let mut published = core.checkpoints.watch();
     let mut applied = core.replica.applied_watch();
     loop {
-        let covers = |size: u64| size > leaf.get();
-        let newest = published
-            .borrow_and_update()
-            .as_ref()
-            .map_or(0, |newest| newest.checkpoint().size.get());
-        if covers(newest)
-            && applied.borrow_and_update().tree_size >= newest
+        published.mark_unchanged();
+        let size = TreeSize::new(applied.borrow_and_update().tree_size);
+        // The first checkpoint that covers the leaf, not the newest: under load a node may always
+        // be a little behind the newest.
+        if core
+            .checkpoints
+            .covering_size(leaf)
+            .is_some_and(|covering| covering <= size)
             && let Found::Receipt(receipt) = find(core, leaf).await?
         {
             return Ok(Some(receipt));

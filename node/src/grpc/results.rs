@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use caucus::{Kind, ResultRow, Results, Roster, Rules};
+use caucus::{Kind, ResultRow, Results, Roster, Rules, Sde, Totals, unit_sdes};
 use futures::Stream;
 use ledger::{Fault, Tables, UnitView, View};
 use proto::v1::results_server::Results as ResultsService;
@@ -180,26 +180,26 @@ fn figures<T: Tables>(
     snapshot.units_reported = counts.reported;
     snapshot.units_held = counts.held;
     snapshot.statewide = groups(&rules, &results.statewide);
-    areas(&mut snapshot, view, &results, &roster, &rules)?;
+    let totals = view.totals()?;
+    areas(&mut snapshot, &results, &totals, &roster, &rules);
     if units {
         for unit in view.units()? {
             let recorded = view
                 .unit(&unit.id)?
-                .and_then(|unit| unit_result(&rules, unit));
+                .and_then(|unit| unit_result(unit, &totals, &roster, &rules));
             snapshot.units.extend(recorded);
         }
     }
     Ok(snapshot)
 }
 
-fn areas<T: Tables>(
+fn areas(
     snapshot: &mut ResultsSnapshot,
-    view: &View<'_, T>,
     results: &Results,
+    totals: &Totals,
     roster: &Roster,
     rules: &Rules,
-) -> Result<(), Fault> {
-    let totals = view.totals()?;
+) {
     for county in roster.counties() {
         let reported = totals
             .counties
@@ -231,7 +231,6 @@ fn areas<T: Tables>(
             groups: rows.map(|rows| groups(rules, rows)).unwrap_or_default(),
         });
     }
-    Ok(())
 }
 
 fn count(roster: &Roster, belongs: impl Fn(&Kind) -> bool) -> u64 {
@@ -254,18 +253,28 @@ fn groups(rules: &Rules, rows: &[ResultRow]) -> Vec<GroupResult> {
     rows.iter().map(row).collect()
 }
 
-/// A unit that has a record, with its figures as reported. Its state delegate equivalents depend
-/// on its whole pool and are shown by area.
-fn unit_result(rules: &Rules, unit: UnitView) -> Option<UnitResult> {
+/// A unit that has a record, with its figures as reported and what they are worth now: a
+/// satellite's equivalents move with the attendance of its whole pool.
+fn unit_result(
+    unit: UnitView,
+    totals: &Totals,
+    roster: &Roster,
+    rules: &Rules,
+) -> Option<UnitResult> {
     let head = unit.head?;
     let sheet = unit.worksheet.as_ref()?;
-    let groups = rules.groups().iter().map(|group| GroupResult {
-        group: group.id.to_string(),
-        name: group.name.clone(),
-        first_alignment: sheet.first.get(&group.id).get(),
-        final_alignment: sheet.last.get(&group.id).get(),
-        delegates: sheet.reported.get(&group.id).get(),
-        ..GroupResult::default()
+    let worth = unit_sdes(&unit.unit, sheet, totals, roster, rules);
+    let groups = rules.groups().iter().map(|group| {
+        let sde = worth.get(&group.id).cloned().unwrap_or_else(Sde::zero);
+        GroupResult {
+            group: group.id.to_string(),
+            name: group.name.clone(),
+            first_alignment: sheet.first.get(&group.id).get(),
+            final_alignment: sheet.last.get(&group.id).get(),
+            delegates: sheet.reported.get(&group.id).get(),
+            sde_exact: sde.exact(),
+            sde: sde.decimal(PLACES),
+        }
     });
     Some(UnitResult {
         unit: unit.unit.id.to_string(),

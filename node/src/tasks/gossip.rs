@@ -18,8 +18,12 @@ pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
     let mut tick = tokio::time::interval(PERIOD);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let next = async {
+            tick.tick().await;
+            round(&core).await;
+        };
         tokio::select! {
-            _ = tick.tick() => round(&core).await,
+            () = next => {}
             () = stopping.cancelled() => return,
         }
     }

@@ -21,15 +21,16 @@ pub(crate) async fn run(core: Arc<Core>, health: HealthReporter, stopping: Cance
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = false;
     loop {
+        let look = async {
+            tick.tick().await;
+            watchman::observe_conditions(&core);
+            let checks = readiness::checks(&core).await;
+            grpc::tell_health(&health, readiness::passed(&checks)).await;
+            known || know_thyself(&core).await
+        };
         tokio::select! {
-            _ = tick.tick() => {}
+            found = look => known = found,
             () = stopping.cancelled() => return,
-        }
-        watchman::observe_conditions(&core);
-        let checks = readiness::checks(&core).await;
-        grpc::tell_health(&health, readiness::passed(&checks)).await;
-        if !known {
-            known = know_thyself(&core).await;
         }
     }
 }
