@@ -20,7 +20,7 @@ use crate::draft::Draft;
 use crate::intake::{Authentic, Stop};
 use crate::keys;
 use crate::outcome::Outcome;
-use crate::rows::{self, KeyRef, LeafIndexRow, ManifestRow, VoucherRow};
+use crate::rows::{self, KeyRef, LeafIndexRow, ManifestRow, Tenure, VoucherRow};
 use crate::tables::{Fault, Table, Tables};
 
 /// Puts a manifest version in force. `sent` are the files that came with it.
@@ -376,16 +376,41 @@ fn change_keys<T: Tables>(
     draft: &mut Draft<'_, T>,
     old: &[Listed],
     new: &[Listed],
-) -> Result<(), Fault> {
+) -> Result<(), Stop> {
     let were: BTreeSet<&Listed> = old.iter().collect();
     let are: BTreeSet<&Listed> = new.iter().collect();
     for (key, place) in were.difference(&are) {
         keys::end(draft, &KeyRef::of(key), place)?;
     }
+    let names = names_of_keys(draft)?;
     for (key, place) in are.difference(&were) {
+        let name = KeyRef::of(key);
+        let vkey = key.to_string();
+        let others = keys::public_part(&vkey).and_then(|public| names.get(public));
+        if let Some(other) = others.into_iter().flatten().find(|other| **other != name) {
+            let other = &other.name;
+            return Err(bad(format!(
+                "the key of `{}` is known as that of `{other}`",
+                name.name
+            )));
+        }
         keys::grant(draft, key, place.clone())?;
     }
     Ok(())
+}
+
+/// By public key, the names under which it may sign or was revoked: under another it would be a
+/// second signer, or come back.
+fn names_of_keys<T: Tables>(tables: &T) -> Result<BTreeMap<String, Vec<KeyRef>>, Fault> {
+    let mut names: BTreeMap<String, Vec<KeyRef>> = BTreeMap::new();
+    for (name, row) in rows::keys(tables)? {
+        let ended =
+            row.revoked.is_none() && row.grants.iter().all(|grant| grant.tenure == Tenure::Ended);
+        if let Some(public) = keys::public_part(&row.vkey).filter(|_| !ended) {
+            names.entry(public.to_string()).or_default().push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// The same for vouchers: new ones can be used, and unused ones that are gone no longer can.

@@ -174,6 +174,44 @@ mod tests {
         assert_eq!(night.apply(&new_voucher).name(), "recorded");
     }
 
+    /// Whoever was enrolled on the night, or revoked, does not become a second signer because a later
+    /// version lists the same key under another name.
+    #[test]
+    fn a_later_version_gives_no_second_name_to_a_key() {
+        let election = Election::new("night");
+        let mut night = Night::of(&election);
+        let leaf = Leaf::Enrol(Enrol {
+            header: election.header("enrol operator4"),
+            place: Place::Role(Role::Operator),
+            key: election.key("operator4").verifier().clone(),
+            replaces: None,
+            reason: reason(),
+        });
+        let by = ["registrar1", "registrar2"];
+        applied(&mut night, &command(&election.sign(&leaf, &by)));
+        applied(&mut night, &revoke(&election, "operator1"));
+        let listing = |word: &str, name: &str| {
+            let mut second = next(&election, &election.manifest);
+            let gone = election.key("operator1").verifier().clone();
+            second.keys.retain(|person| person.key != gone);
+            let name = note::KeyName::parse(&format!("night/hq/{name}")).unwrap();
+            let key = note::SignerKey::from_seed(name, election.key(word).seed());
+            second.keys.push(receipt::PersonKey {
+                role: Role::Operator,
+                key: key.verifier().clone(),
+            });
+            second
+                .keys
+                .sort_by_key(|person| format!("{} {}", person.role, person.key));
+            election.manifest_command(&second, &["A1", "A2"])
+        };
+        for word in ["operator1", "operator4"] {
+            let renamed = listing(word, "another");
+            assert_eq!(refused(&mut night, &renamed), "bad_manifest", "{word}");
+        }
+        applied(&mut night, &listing("operator4", "operator4"));
+    }
+
     /// A voucher that was used stays used, also when one version leaves it out and the next lists
     /// it again.
     #[test]
