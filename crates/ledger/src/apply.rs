@@ -10,7 +10,7 @@ use crate::changes::Changes;
 use crate::command::{Act, Command};
 use crate::draft::Draft;
 use crate::intake::{self, Admission, Authentic, Stop};
-use crate::outcome::{Head, Outcome};
+use crate::outcome::Outcome;
 use crate::rows;
 use crate::tables::{Fault, Tables};
 use crate::{attest, close, keys, manifest, side, submit};
@@ -30,11 +30,11 @@ pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Chang
     let outcome = match intake::admit(tables, bytes)? {
         Admission::Known { leaf, unit } => Outcome::AlreadyRecorded {
             leaf,
-            head: head_of(tables, unit.as_ref())?,
+            head: rows::head_of(tables, unit.as_ref())?,
         },
         Admission::Refused { refusal, unit } => Outcome::Refused {
             refusal,
-            head: head_of(tables, unit.as_ref())?,
+            head: rows::head_of(tables, unit.as_ref())?,
         },
         Admission::Authentic(authentic) => match act(&mut draft, &authentic, files) {
             Ok(outcome) => outcome,
@@ -45,7 +45,7 @@ pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Chang
                 side::keep_refused(&mut draft, command.at, &authentic, &refusal)?;
                 Outcome::Refused {
                     refusal,
-                    head: head_of(tables, authentic.leaf.unit())?,
+                    head: rows::head_of(tables, intake::subject(&authentic.leaf))?,
                 }
             }
         },
@@ -96,12 +96,4 @@ fn not_offered<T: Tables>(
         return Err(Refusal::Stale.into());
     }
     Err(Refusal::NotOffered.into())
-}
-
-/// The head that every answer about a unit carries.
-fn head_of<T: Tables>(tables: &T, unit: Option<&UnitId>) -> Result<Option<Head>, Fault> {
-    match unit {
-        Some(unit) => Ok(rows::sheet(tables, unit)?.head()),
-        None => Ok(None),
-    }
 }

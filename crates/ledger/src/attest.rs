@@ -33,7 +33,7 @@ pub(crate) fn record<T: Tables>(
     let sheet = rows::sheet(draft, &unit.id)?;
     assess::settle(draft, &unit, &rules, sheet, None)?;
     draft.seal_leaf(leaf.index)?;
-    Ok(Outcome::Applied { leaf })
+    Ok(draft.applied(authentic, leaf)?)
 }
 
 /// Whether all columns list exactly the groups of the rules, readable or not.

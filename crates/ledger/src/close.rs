@@ -29,7 +29,7 @@ pub(crate) fn close<T: Tables>(
     }
     draft.seal_leaf(leaf.index)?;
     derive_totals(draft, leaf.index)?;
-    Ok(Outcome::Applied { leaf })
+    Ok(draft.applied(authentic, leaf)?)
 }
 
 /// Appends the totals as they stand after leaf `of`. Nobody signs them: whoever has the leaves

@@ -11,8 +11,8 @@ use note::{SignatureLine, VerifierKey};
 
 use crate::changes::{self, Changes};
 use crate::codec::Writer;
-use crate::intake::Authentic;
-use crate::outcome::LeafRef;
+use crate::intake::{self, Authentic};
+use crate::outcome::{LeafRef, Outcome};
 use crate::overlay::Overlay;
 use crate::rows::{self, LeafIndexRow};
 use crate::tables::{Fault, Table, Tables, Visit};
@@ -80,6 +80,12 @@ impl<'a, T: Tables> Draft<'a, T> {
             self.put(Table::SignerId, key, LeafIndexRow(leaf.index).encode());
         }
         Ok(leaf)
+    }
+
+    /// The answer to an act that took effect: its leaf, and the head of the unit it speaks of.
+    pub(crate) fn applied(&self, authentic: &Authentic, leaf: LeafRef) -> Result<Outcome, Fault> {
+        let head = rows::head_of(self, intake::subject(&authentic.leaf))?;
+        Ok(Outcome::Applied { leaf, head })
     }
 
     fn put_frontier(&mut self, frontier: &Frontier) {

@@ -119,7 +119,7 @@ fn parse(bytes: &[u8]) -> Result<(SignedNote, Leaf), Refusal> {
 }
 
 /// The unit a note speaks of, which must exist.
-fn subject(leaf: &Leaf) -> Option<&UnitId> {
+pub(crate) fn subject(leaf: &Leaf) -> Option<&UnitId> {
     match leaf {
         Leaf::Enrol(enrol) => match &enrol.place {
             Place::Slot { unit, .. } => Some(unit),

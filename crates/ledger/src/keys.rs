@@ -58,7 +58,7 @@ pub(crate) fn enrol<T: Tables>(
         return Err(Refusal::FewRegistrars.into());
     }
     draft.seal_leaf(leaf.index)?;
-    Ok(Outcome::Applied { leaf })
+    Ok(draft.applied(authentic, leaf)?)
 }
 
 /// Takes a key out of every place, from the next leaf on. If it was stolen, what it signed is in
@@ -99,7 +99,7 @@ pub(crate) fn revoke<T: Tables>(
         }
     }
     draft.seal_leaf(leaf.index)?;
-    Ok(Outcome::Applied { leaf })
+    Ok(draft.applied(authentic, leaf)?)
 }
 
 /// Notes that a chair's key was used. The first leaf of a spare suspends the key it stands in for:

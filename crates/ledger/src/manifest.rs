@@ -68,7 +68,7 @@ pub(crate) fn put_in_force<T: Tables>(
         row.encode(),
     );
     draft.seal_leaf(leaf.index)?;
-    Ok(Outcome::Applied { leaf })
+    Ok(draft.applied(authentic, leaf)?)
 }
 
 /// Lets a successor version, signed before the night, be appended.
@@ -81,7 +81,7 @@ pub(crate) fn activate<T: Tables>(
     let key = activate.manifest.as_bytes().to_vec();
     draft.put(Table::Activated, key, LeafIndexRow(leaf.index).encode());
     draft.seal_leaf(leaf.index)?;
-    Ok(Outcome::Applied { leaf })
+    Ok(draft.applied(authentic, leaf)?)
 }
 
 fn bad(what: impl Into<String>) -> Stop {

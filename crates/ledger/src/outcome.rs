@@ -67,6 +67,8 @@ pub enum Outcome {
     Applied {
         /// The act's leaf. Leaves derived from it follow it directly.
         leaf: LeafRef,
+        /// The head of the unit it speaks of, if it speaks of one that has a head.
+        head: Option<Head>,
     },
     /// Nothing was recorded, and no head and no total changed.
     Refused {
@@ -86,7 +88,7 @@ impl Outcome {
             | Self::Rival { leaf, .. }
             | Self::Superseded { leaf, .. }
             | Self::AlreadyRecorded { leaf, .. }
-            | Self::Applied { leaf } => Some(*leaf),
+            | Self::Applied { leaf, .. } => Some(*leaf),
             Self::Refused { .. } => None,
         }
     }
@@ -99,8 +101,8 @@ impl Outcome {
             | Self::Superseded { head, .. } => Some(*head),
             Self::Rival { head, .. }
             | Self::AlreadyRecorded { head, .. }
+            | Self::Applied { head, .. }
             | Self::Refused { head, .. } => *head,
-            Self::Applied { .. } => None,
         }
     }
 

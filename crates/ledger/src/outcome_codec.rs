@@ -32,7 +32,10 @@ impl Outcome {
                 leaf.write(writer.small(5));
                 write_option(&mut writer, head.as_ref());
             }
-            Self::Applied { leaf } => leaf.write(writer.small(6)),
+            Self::Applied { leaf, head } => {
+                leaf.write(writer.small(6));
+                write_option(&mut writer, head.as_ref());
+            }
             Self::Refused { refusal, head } => {
                 write_refusal(writer.small(7), refusal);
                 write_option(&mut writer, head.as_ref());
@@ -67,6 +70,7 @@ impl Outcome {
                 },
                 6 => Self::Applied {
                     leaf: LeafRef::read(reader)?,
+                    head: reader.option(Head::read)?,
                 },
                 7 => Self::Refused {
                     refusal: read_refusal(reader)?,
@@ -268,7 +272,11 @@ mod tests {
                 leaf,
                 head: Some(head),
             },
-            Outcome::Applied { leaf },
+            Outcome::Applied { leaf, head: None },
+            Outcome::Applied {
+                leaf,
+                head: Some(head),
+            },
         ];
         for refusal in refusals() {
             outcomes.push(Outcome::Refused {

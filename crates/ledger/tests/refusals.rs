@@ -8,11 +8,11 @@ mod common;
 mod tests {
     use std::collections::BTreeSet;
 
-    use caucus::{Refusal, UnitId};
+    use caucus::{Refusal, Slot, UnitId};
     use ledger::{Command, Outcome, UnixMillis, View};
     use note::{SignatureLine, SignedNote};
     use proptest::prelude::*;
-    use receipt::leaf::{Amendment, Reason, RosterChange};
+    use receipt::leaf::{Amendment, Attest, Channel, Enrol, Place, Reason, RosterChange};
     use receipt::{Effect, Leaf};
 
     use crate::common::Night;
@@ -174,7 +174,7 @@ mod tests {
     fn a_surplus_bad_signature_refuses_the_note_and_its_text_may_be_signed_anew() {
         let (election, mut night) = night();
         let mut submission = election.submission("a", "P-1", &[50, 30, 20]);
-        submission.channel = Some(receipt::leaf::Channel::Paper);
+        submission.channel = Some(Channel::Paper);
         submission.figures.evidence = vec![photograph()];
         let leaf: Leaf = submission.into();
         let note = election.sign(&leaf, &["operator1", "operator2", "operator3"]);
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(night.apply(&command(&other)).name(), "recorded");
         let by_operators = |unit: &str| {
             let mut submission = election.submission("operators'", unit, &[5, 5]);
-            submission.channel = Some(receipt::leaf::Channel::Photo);
+            submission.channel = Some(Channel::Photo);
             submission.figures.evidence = vec![photograph()];
             election.sign(&submission.into(), &["operator1", "operator2"])
         };
@@ -293,6 +293,47 @@ mod tests {
         });
         let note = election.sign(&leaf, &["registrar1", "registrar2"]);
         assert_eq!(code(&mut night, note.bytes()), "not_offered");
+    }
+
+    /// Whatever becomes of a note about a unit, the answer says what the unit's head is.
+    #[test]
+    fn every_answer_about_a_unit_carries_its_head() {
+        let (election, mut night) = night();
+        let attest = |id: &str, unit: &str| {
+            let leaf = Leaf::Attest(Box::new(Attest {
+                header: election.header(id),
+                unit: UnitId::parse(unit).unwrap(),
+                channel: Channel::Photo,
+                figures: election
+                    .submission(id, unit, &[50, 30, 20])
+                    .figures
+                    .attested(),
+            }));
+            command(&election.sign(&leaf, &["operator1"]))
+        };
+        let report = election.report("a", "P-1", &[50, 30, 20]);
+        let head = night.apply(&command(&report)).head();
+        assert!(head.is_some());
+        assert_eq!(night.apply(&attest("b", "P-1")).head(), head);
+        assert_eq!(night.apply(&attest("b", "P-1")).head(), head);
+        assert_eq!(night.apply(&attest("c", "P-2")).head(), None);
+        let enrol = Leaf::Enrol(Enrol {
+            header: election.header("d"),
+            place: Place::Slot {
+                unit: UnitId::parse("P-1").unwrap(),
+                slot: Slot::A,
+            },
+            key: election.key("P-1/a/2").verifier().clone(),
+            replaces: None,
+            reason: Reason::parse("the phone was lost").unwrap(),
+        });
+        let enrol = election.sign(&enrol, &["registrar1", "registrar2"]);
+        assert_eq!(night.apply(&command(&enrol)).head(), head);
+        let mut reused = election.submission("a", "P-1", &[50, 30, 21]);
+        reused.seq = 2;
+        let reused = election.sign(&reused.into(), &["P-1/a"]);
+        let refused = night.apply(&command(&reused));
+        assert_eq!((refused.name(), refused.head()), ("refused", head));
     }
 
     /// Authentic notes that were refused are kept and counted; junk is not.

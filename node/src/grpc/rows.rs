@@ -16,7 +16,7 @@ pub(crate) fn head(head: Head) -> v1::Head {
 /// What recording a note did, with its leaf; `None` for a refusal.
 pub(crate) fn effect(outcome: &Outcome) -> Option<(Effect, LeafRef)> {
     match outcome {
-        Outcome::Recorded { leaf, .. } | Outcome::Applied { leaf } => {
+        Outcome::Recorded { leaf, .. } | Outcome::Applied { leaf, .. } => {
             Some((Effect::Recorded, *leaf))
         }
         Outcome::Corrected { leaf, .. } => Some((Effect::Corrected, *leaf)),

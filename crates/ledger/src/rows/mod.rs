@@ -50,8 +50,8 @@ use crate::view::Counts;
 
 pub(crate) use key::{Grant, KeyRef, KeyRow, Signer, Tenure, Use, key, keys, keys_named};
 pub(crate) use sheet::{
-    HeadRow, RivalRow, SheetRow, VoucherRow, attests, encode_attest, is_awaited, rival, rivals,
-    sheet, voucher, worksheet_of,
+    HeadRow, RivalRow, SheetRow, VoucherRow, attests, encode_attest, head_of, is_awaited, rival,
+    rivals, sheet, voucher, worksheet_of,
 };
 pub(crate) use side::{
     RefusedRow, last_time, refused, refused_by, refused_count, refused_counts, refused_key,

@@ -174,6 +174,14 @@ pub(crate) fn sheet<T: Tables>(tables: &T, unit: &UnitId) -> Result<SheetRow, Fa
     Ok(found.unwrap_or_default())
 }
 
+/// The head that every answer about a unit carries.
+pub(crate) fn head_of<T: Tables>(tables: &T, unit: Option<&UnitId>) -> Result<Option<Head>, Fault> {
+    match unit {
+        Some(unit) => Ok(sheet(tables, unit)?.head()),
+        None => Ok(None),
+    }
+}
+
 /// A unit's submissions beside the head, ascending by leaf.
 pub(crate) fn rivals<T: Tables>(
     tables: &T,
