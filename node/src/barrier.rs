@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Returns once this node shows everything that was recorded anywhere before the call.
 pub(crate) async fn pass(core: &Arc<Core>) -> Result<(), replica::Error> {
     match timeout(PATIENCE, cross(core)).await {
-        Ok(crossed) => crossed,
+        Ok(crossed) => crossed.inspect(|()| core.note_confirmed()),
         Err(_elapsed) => Err(replica::Error::Unavailable {
             what: "no leader confirmed the state within a second",
         }),

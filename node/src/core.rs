@@ -75,11 +75,15 @@ pub(crate) struct Core {
     agreement: Mutex<Agreement>,
     /// How far each peer's clock leads this one's, in seconds, and when that was found.
     skews: Mutex<BTreeMap<u64, (i64, Duration)>>,
-    /// Since when no leader is known; `None` while one is.
-    leaderless: Mutex<Option<Instant>>,
+    /// When a leader last confirmed what this node shows.
+    confirmed: Mutex<Option<Instant>>,
     /// When the newest checkpoint was learnt by this run.
     published: Mutex<Option<Instant>>,
 }
+
+/// For how long a leader counts as one after it was confirmed: the node asks twice a second, and
+/// an answer may take one.
+const PROVEN: Duration = Duration::from_secs(2);
 
 /// The parts a [`Core`] is made of.
 pub(crate) struct CoreParts {
@@ -138,7 +142,7 @@ impl Core {
             started: Instant::now(),
             agreement: Mutex::new(Agreement::default()),
             skews: Mutex::default(),
-            leaderless: Mutex::new(Some(Instant::now())),
+            confirmed: Mutex::default(),
             published: Mutex::default(),
         }
     }
@@ -245,27 +249,32 @@ impl Core {
             .collect()
     }
 
-    /// Takes note of who leads now, if anybody does.
-    pub(crate) fn note_leader(&self, leader: Option<u64>) {
-        let mut leaderless = self
-            .leaderless
+    /// Takes note that a leader, with a majority behind it, confirmed what this node shows.
+    pub(crate) fn note_confirmed(&self) {
+        *self
+            .confirmed
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *leaderless = match leader {
-            Some(_) => None,
-            None => leaderless.or_else(|| Some(Instant::now())),
-        };
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// For how long no leader has been known, in milliseconds; zero while one is.
-    pub(crate) fn leaderless_ms(&self) -> u64 {
-        let leaderless = self
-            .leaderless
+    /// Since that last happened; since the start where it never did.
+    pub(crate) fn unconfirmed_for(&self) -> Duration {
+        let confirmed = self
+            .confirmed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        leaderless.map_or(0, |since| {
-            u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-        })
+        confirmed.unwrap_or(self.started).elapsed()
+    }
+
+    /// Whether a leader is known and has proven lately that it leads. What consensus calls the
+    /// leader may be long dead where nobody can be elected in its place.
+    pub(crate) fn has_leader(&self) -> bool {
+        let known = self.replica.watch().borrow().leader.is_some();
+        let proven = self
+            .confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known && proven.is_some_and(|at| at.elapsed() <= PROVEN)
     }
 
     /// Takes note that a checkpoint was published now.

@@ -82,9 +82,7 @@ pub(crate) fn observe_conditions(core: &Core) {
 fn consensus(core: &Core, status: &ReplicaStatus) {
     let metrics = &core.metrics;
     let leads = status.role == Role::Leader;
-    metrics
-        .raft_has_leader
-        .set(u64::from(status.leader.is_some()));
+    metrics.raft_has_leader.set(u64::from(core.has_leader()));
     metrics.raft_is_leader.set(u64::from(leads));
     metrics.raft_term.set(status.term);
     metrics
@@ -109,7 +107,9 @@ fn consensus(core: &Core, status: &ReplicaStatus) {
     metrics
         .raft_quorum_ack_age
         .set(std::time::Duration::from_millis(ack));
-    metrics.quorum_margin.set_signed(quorum_margin(status));
+    metrics
+        .quorum_margin
+        .set_signed(quorum_margin(status, core.has_leader()));
     for (peer, node) in core.others() {
         let lag = if leads { lag(status, peer) } else { 0 };
         let lag = i64::try_from(lag).unwrap_or(i64::MAX);
@@ -129,11 +129,11 @@ fn lag(status: &ReplicaStatus, peer: u64) -> u64 {
 }
 
 /// Voters present beyond the majority, as the leader sees it. Another node knows only whether
-/// there is a leader, which takes a majority: it says 0 then, and -1 without one.
-fn quorum_margin(status: &ReplicaStatus) -> i64 {
+/// it is `led`, which takes a majority: it says 0 then, and -1 otherwise.
+fn quorum_margin(status: &ReplicaStatus, led: bool) -> i64 {
     let voters = status.members.voters.len();
     if status.role != Role::Leader {
-        return if status.leader.is_some() { 0 } else { -1 };
+        return if led { 0 } else { -1 };
     }
     let present = |voter: &&u64| {
         **voter == status.ordinal
@@ -189,7 +189,7 @@ mod tests {
             ([(2, Some(5)), (3, Some(60_000))], 0),
             ([(2, None), (3, Some(60_000))], -1),
         ] {
-            assert_eq!(quorum_margin(&leader_of_three(answered)), expected);
+            assert_eq!(quorum_margin(&leader_of_three(answered), true), expected);
         }
     }
 

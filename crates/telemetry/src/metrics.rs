@@ -52,7 +52,7 @@ pub struct Metrics {
     pub apply_duration: Timer,
     /// One fsync of the Raft log.
     pub log_fsync_duration: Timer,
-    /// 1 when this node knows a leader.
+    /// 1 when this node knows a leader that a majority has confirmed lately.
     pub raft_has_leader: Gauge,
     /// 1 when this node leads.
     pub raft_is_leader: Gauge,
@@ -161,7 +161,10 @@ impl Metrics {
                 "tally_log_fsync_duration_seconds",
                 "One group of log entries made durable.",
             )?,
-            raft_has_leader: make.gauge("tally_raft_has_leader", "1 when a leader is known.")?,
+            raft_has_leader: make.gauge(
+                "tally_raft_has_leader",
+                "1 when a leader is known and a majority confirmed it within the last two seconds.",
+            )?,
             raft_is_leader: make.gauge("tally_raft_is_leader", "1 when this node leads.")?,
             raft_term: make.gauge("tally_raft_term", "The current term.")?,
             raft_leader_changes: make.counter(

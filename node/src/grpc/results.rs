@@ -12,6 +12,7 @@ use proto::v1::results_server::Results as ResultsService;
 use proto::v1::{
     AreaResult, GetResultsRequest, GroupResult, ResultsSnapshot, UnitResult, WatchResultsRequest,
 };
+use replica::Role;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -82,7 +83,7 @@ impl Board {
         };
         let mut snapshot = ResultsSnapshot::clone(&snapshot);
         snapshot.linearizable = linearizable;
-        snapshot.leader_heard_ms_ago = self.core.leaderless_ms();
+        snapshot.leader_heard_ms_ago = confirmed_ms_ago(&self.core);
         Ok(snapshot)
     }
 }
@@ -153,6 +154,15 @@ async fn watch(board: &Board, sender: &tokio::sync::mpsc::Sender<Result<ResultsS
             () = board.core.draining.cancelled() => return,
         }
     }
+}
+
+/// Since a leader last confirmed what this node shows, in milliseconds; zero on the leader.
+fn confirmed_ms_ago(core: &Core) -> u64 {
+    let leads = core.replica.watch().borrow().role == Role::Leader;
+    if leads && core.has_leader() {
+        return 0;
+    }
+    u64::try_from(core.unconfirmed_for().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn figures<T: Tables>(

@@ -51,7 +51,6 @@ pub(crate) async fn leaders(core: Arc<Core>, stopping: CancellationToken) {
             let status = status.borrow_and_update();
             (status.leader, status.term)
         };
-        core.note_leader(leader);
         if leader == last {
             continue;
         }
