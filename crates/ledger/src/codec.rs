@@ -10,7 +10,7 @@
 //! option   0x00 | 0x01 value
 //! list     length u32 big-endian, then the items
 //! ```
-//! A row is its fields one after the other in the order given at its type in `rows.rs`.
+//! A row is its fields one after the other in the order given at its type in `rows/`.
 
 use alloc::string::String;
 use alloc::vec::Vec;

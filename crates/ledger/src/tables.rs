@@ -2,7 +2,7 @@
 //!
 //! An adapter (a database, a map, a snapshot) knows nothing of what the rows mean: it answers
 //! [`Tables::read`] and [`Tables::scan`], and writes the rows of a
-//! [`Changes`](crate::Changes) in one step. What the rows mean is in `rows.rs`.
+//! [`Changes`](crate::Changes) in one step. What the rows mean is in `rows/`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
