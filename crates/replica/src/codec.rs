@@ -122,8 +122,8 @@ mod tests {
     fn the_log_format_is_what_it_was() {
         let note = Command::note(UnixMillis::new(1_580_774_400_000), *b"note");
         assert_eq!(
-            encode(note.clone()).unwrap(),
-            Bytes::from_static(b"\x08\x80\xe8\x84\xc6\x80\x2e\x12\x04note")
+            encode(note).unwrap(),
+            Bytes::from_static(b"\x08\x80\xc0\xfc\xeb\x80\x2e\x12\x04note")
         );
         let manifest = Command::manifest(
             UnixMillis::new(1),

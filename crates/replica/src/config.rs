@@ -21,6 +21,9 @@ pub struct ReplicaConfig {
     pub cluster: String,
     /// Where blocking work is done.
     pub workplace: Workplace,
+    /// Takes a log whose end a power cut tore off as it is. For the one case in which every node
+    /// has lost power and none is left to mend the others; a person decides that.
+    pub accept_torn_log: bool,
     /// Who is told how long applying takes.
     pub observer: Arc<dyn Observer>,
 
@@ -71,6 +74,7 @@ impl ReplicaConfig {
             seed,
             cluster: "tally".to_owned(),
             workplace: Workplace::Threads,
+            accept_torn_log: false,
             observer: Arc::new(()),
             heartbeat: Duration::from_millis(40),
             election_min: Duration::from_millis(120),
@@ -112,7 +116,8 @@ impl ReplicaConfig {
             snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_every),
             max_in_snapshot_log_to_keep: self.keep_entries,
             replication_lag_threshold: self.snapshot_behind,
-            purge_batch_size: 1024,
+            // Rewriting less than a sixteenth of what is kept is not worth the trouble.
+            purge_batch_size: self.keep_entries.div_ceil(16).min(1024),
             backoff: "20ms ..200ms".to_owned(),
             // A node that cannot win must not disturb the leader by standing again and again.
             enable_pre_vote: Some(true),

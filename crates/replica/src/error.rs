@@ -2,6 +2,8 @@
 //!
 //! A refusal of the ledger is not here: it is an ordinary [`ledger::Outcome`].
 
+use std::fmt::Display;
+
 /// What the caller of a replica has to deal with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -40,7 +42,7 @@ fn leader(hint: Option<u64>) -> String {
 }
 
 impl Error {
-    pub(crate) fn fatal(cause: impl ToString) -> Self {
+    pub(crate) fn fatal(cause: impl Display) -> Self {
         Self::Fatal {
             what: cause.to_string(),
         }

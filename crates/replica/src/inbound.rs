@@ -18,14 +18,15 @@ use tokio::time::timeout;
 use proto::raft;
 
 use crate::codec::MAX_COMMAND_BYTES;
-use crate::config::Workplace;
+use crate::config::{ReplicaConfig, Workplace};
 use crate::error::Refused;
+use crate::membership;
+use crate::mending::Mending;
 use crate::seams::State;
 use crate::seeds::Seeds;
 use crate::snapshot;
 use crate::types::{AppendEntries, LogId, Payload, Raft, Snapshot, Vote};
 use crate::wire::{self, Unreadable};
-use crate::membership;
 
 /// The receiving side of a replica. `from` is always the ordinal that the caller has
 /// authenticated, never one that a message claims.
@@ -33,6 +34,7 @@ pub struct Inbound<S: State> {
     raft: Raft<S>,
     state: Arc<S>,
     seeds: Arc<Seeds>,
+    mending: Arc<Mending>,
     ordinal: u64,
     workplace: Workplace,
     snapshot_deadline: Duration,
@@ -46,6 +48,7 @@ impl<S: State> Clone for Inbound<S> {
             raft: self.raft.clone(),
             state: Arc::clone(&self.state),
             seeds: Arc::clone(&self.seeds),
+            mending: Arc::clone(&self.mending),
             ordinal: self.ordinal,
             workplace: self.workplace,
             snapshot_deadline: self.snapshot_deadline,
@@ -64,15 +67,17 @@ impl<S: State> std::fmt::Debug for Inbound<S> {
 
 impl<S: State> Inbound<S> {
     pub(crate) fn new(
-        raft: Raft<S>,
-        state: Arc<S>,
-        seeds: Arc<Seeds>,
-        config: &crate::ReplicaConfig,
+        raft: &Raft<S>,
+        state: &Arc<S>,
+        seeds: &Arc<Seeds>,
+        mending: Arc<Mending>,
+        config: &ReplicaConfig,
     ) -> Self {
         Self {
-            raft,
-            state,
-            seeds,
+            raft: raft.clone(),
+            state: Arc::clone(state),
+            seeds: Arc::clone(seeds),
+            mending,
             ordinal: config.ordinal,
             workplace: config.workplace,
             snapshot_deadline: config.snapshot_deadline,
@@ -117,6 +122,9 @@ impl<S: State> Inbound<S> {
         }
         if vote.committed || vote.leader_id.node_id != from {
             return Err(Refused::Invalid("a candidate that stands for another"));
+        }
+        if self.mending.is_torn() {
+            return Err(Refused::Mending);
         }
         Ok(())
     }
@@ -178,7 +186,7 @@ impl<S: State> Inbound<S> {
             let mut answers = pin!(raft.stream_append(requests));
             while let Some(answer) = answers.next().await {
                 let answer = answer
-                    .map(wire::appended_out)
+                    .map(|answer| wire::appended_out(&answer))
                     .map_err(|_| Refused::Stopped);
                 if sender.send(answer).await.is_err() {
                     return;
@@ -213,7 +221,8 @@ impl<S: State> Inbound<S> {
         frames: impl Stream<Item = Result<raft::SnapshotFrame, E>> + Send,
     ) -> Result<raft::SnapshotResponse, Refused> {
         let state = Arc::clone(&self.state);
-        let committed = self.committed();
+        // What the whole cluster has committed may be further; this node has this.
+        let committed = self.raft.metrics().borrow_watched().local_committed;
         let received = snapshot::receive(state, from, committed, self.workplace, frames).await?;
         let snapshot = Snapshot {
             meta: received.meta,
@@ -225,10 +234,6 @@ impl<S: State> Inbound<S> {
         Ok(raft::SnapshotResponse {
             vote: Some(wire::vote_out(&answer.vote)),
         })
-    }
-
-    fn committed(&self) -> Option<LogId> {
-        self.raft.metrics().borrow_watched().local_committed
     }
 
     /// The leader offers leadership to this node, or says that it has offered it to another.
@@ -291,24 +296,23 @@ fn check_place(previous: Option<LogId>, log_id: LogId) -> Result<(), Refused> {
         return Err(Refused::Invalid("a gap in the entries"));
     }
     if previous.is_some_and(|previous| previous.leader_id > log_id.leader_id) {
-        return Err(Refused::Invalid("an entry of an earlier leader than before"));
+        return Err(Refused::Invalid(
+            "an entry of an earlier leader than before",
+        ));
     }
     Ok(())
 }
 
 fn check_payload(payload: &Payload) -> Result<(), Refused> {
     match payload {
-        Payload::Blank => Ok(()),
         Payload::Normal(command) if command.0.len() > MAX_COMMAND_BYTES => {
             Err(Refused::Invalid("a command larger than one may be"))
         }
-        Payload::Normal(_) => Ok(()),
-        Payload::Membership(membership) => {
-            match membership::problem_of_received(membership) {
-                None => Ok(()),
-                Some(problem) => Err(Refused::Invalid(problem)),
-            }
-        }
+        Payload::Blank | Payload::Normal(_) => Ok(()),
+        Payload::Membership(membership) => match membership::problem_of_received(membership) {
+            None => Ok(()),
+            Some(problem) => Err(Refused::Invalid(problem)),
+        },
     }
 }
 
@@ -357,9 +361,12 @@ mod tests {
         check_append(1, sent(heartbeat)).unwrap();
     }
 
+    /// A change that no leader would make, by its name.
+    type Damage = (&'static str, fn(&mut AppendEntries));
+
     #[test]
     fn what_no_leader_sends_is_refused() {
-        let breaks: [(&str, fn(&mut AppendEntries)); 9] = [
+        let breaks: [Damage; 9] = [
             ("a gap", |r| r.entries[1].log_id.index = 9),
             ("a gap after previous", |r| r.prev_log_id = Some(at(2, 5))),
             ("not from the beginning", |r| r.prev_log_id = None),

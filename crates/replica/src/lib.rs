@@ -28,10 +28,13 @@ mod inbound;
 mod log;
 mod machine;
 mod membership;
+mod mending;
 mod network;
 mod seeds;
 mod snapshot;
 mod status;
+#[cfg(test)]
+mod suite;
 mod types;
 mod wire;
 
@@ -48,12 +51,12 @@ pub use membership::{Members, PeerNode};
 pub use status::{ReplicaStatus, Role};
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, ForwardToLeader, LinearizableReadError, RaftError};
-use openraft::ReadPolicy;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -64,6 +67,7 @@ use merkle::TreeSize;
 use crate::gate::Gate;
 use crate::log::LogStore;
 use crate::machine::Machine;
+use crate::mending::Mending;
 use crate::network::Network;
 use crate::seams::{Log, State, Transport};
 use crate::seeds::Seeds;
@@ -82,8 +86,11 @@ struct Inner<S: State> {
     config: ReplicaConfig,
     inbound: Inbound<S>,
     status: watch::Receiver<ReplicaStatus>,
-    /// Turns openraft's metrics into statuses; ends with the replica.
-    reporter: Mutex<Option<JoinHandle<()>>>,
+    /// What runs beside consensus and ends with it: the reporter of statuses, and while the log is
+    /// torn its mending.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether this node itself wants consensus to end.
+    leaving: AtomicBool,
 }
 
 impl<S: State> Clone for Replica<S> {
@@ -111,45 +118,45 @@ impl<S: State> Replica<S> {
         state: Arc<S>,
         transport: Arc<T>,
     ) -> Result<Self, Error> {
-        let raft_config = Arc::new(config.openraft()?);
-        let opened = Arc::clone(&state);
-        // From here on what the state has applied is on this node's disk, as the cosign gate and
-        // openraft take it to be.
-        let durable = config
-            .workplace
-            .run(move || {
-                opened.sync()?;
-                machine::progress(&*opened)
-            })
-            .await
-            .map_err(Error::fatal)?;
+        let mut raft_config = config.openraft()?;
+        let durable = durable_progress(config.workplace, &state).await?;
         let bounds = log.bounds().map_err(Error::fatal)?;
         let gate = Arc::new(Gate::new(durable, bounds.last.map(|last| last.index)));
+        if log.torn() && config.accept_torn_log {
+            log.mended().await.map_err(Error::fatal)?;
+        }
+        let mending = Arc::new(Mending::new(log.torn()));
+        raft_config.enable_elect = !log.torn();
         let seeds = Arc::new(Seeds::new(config.seed));
-        let machine = Machine::new(
-            Arc::clone(&state),
+        let machine = Machine::new(Arc::clone(&state), Arc::clone(&gate), &config);
+        let store = LogStore::new(
+            Arc::clone(&log),
             Arc::clone(&gate),
-            config.workplace,
-            Arc::clone(&config.observer),
-            config.apply_entries,
+            Arc::clone(&mending),
+            config.append_bytes,
         );
-        let store = LogStore::new(log, Arc::clone(&gate), config.append_bytes);
         let network = Network::<T, S>::new(transport, &config);
+        let raft_config = Arc::new(raft_config);
         let building = Raft::new(config.ordinal, raft_config, network, store, machine);
         let raft = seeds.scope(Box::pin(building)).await;
         let raft = raft.map_err(Error::fatal)?;
         let (status, reporter) = report(&raft);
-        let inbound = Inbound::new(raft.clone(), Arc::clone(&state), Arc::clone(&seeds), &config);
+        let mut tasks = vec![reporter];
+        if mending.is_torn() {
+            tracing::warn!("a power cut tore the log; no vote before a leader has mended it");
+            tasks.push(tokio::spawn(mend(raft.clone(), log, Arc::clone(&mending))));
+        }
         Ok(Self {
             inner: Arc::new(Inner {
+                inbound: Inbound::new(&raft, &state, &seeds, mending, &config),
                 raft,
                 state,
                 gate,
                 seeds,
                 config,
-                inbound,
                 status,
-                reporter: Mutex::new(Some(reporter)),
+                tasks: Mutex::new(tasks),
+                leaving: AtomicBool::new(false),
             }),
         })
     }
@@ -313,31 +320,55 @@ impl<S: State> Replica<S> {
     /// resolves after an orderly [`shutdown`](Self::shutdown).
     pub async fn fatal(&self) -> Error {
         let mut watch = self.watch();
-        let failed = watch.wait_for(|status| status.failure.is_some()).await;
-        let failure = failed.ok().and_then(|status| status.failure.clone());
-        match failure {
-            Some(what) => Error::Fatal { what },
-            None => std::future::pending().await,
+        loop {
+            let status = watch.borrow_and_update().clone();
+            if let Some(what) = status.failure {
+                return Error::Fatal { what };
+            }
+            if watch.changed().await.is_err() && watch.borrow().failure.is_none() {
+                if self.inner.leaving.load(Ordering::Acquire) {
+                    return std::future::pending().await;
+                }
+                // It has ended without a last word, as it does in a panic.
+                return Error::fatal("consensus ended in a panic");
+            }
         }
     }
 
     /// Stops taking part. What was proposed and not answered is unknown to its proposer.
     pub async fn shutdown(&self) {
+        self.inner.leaving.store(true, Ordering::Release);
         if self.inner.raft.shutdown().await.is_err() {
             tracing::error!("consensus ended in a panic");
         }
-        let reporter = self
-            .inner
-            .reporter
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(reporter) = reporter
-            && timeout(Duration::from_secs(1), reporter).await.is_err()
-        {
-            tracing::warn!("the status reporter did not end with consensus");
+        let tasks = {
+            let mut tasks = self
+                .inner
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        for task in tasks {
+            task.abort();
+            // It was told to end, and does so at its next await.
+            let _ = task.await;
         }
     }
+}
+
+/// Puts on disk what the state has applied, and says how far that is: from here on an applied
+/// position is one on this node's disk, as the cosign gate and openraft take it to be.
+async fn durable_progress<S: State>(
+    workplace: Workplace,
+    state: &Arc<S>,
+) -> Result<Progress, Error> {
+    let state = Arc::clone(state);
+    let syncing = workplace.run(move || {
+        state.sync()?;
+        machine::progress(&*state)
+    });
+    syncing.await.map_err(Error::fatal)
 }
 
 /// The voter to hand leadership to: the longest log among those who answer, then the one who
@@ -356,6 +387,18 @@ fn heir(status: &ReplicaStatus) -> Option<u64> {
         })
         .max()
         .map(|(_, _, voter)| voter)
+}
+
+/// Ends a torn log's abstention once a leader has supplied it.
+async fn mend<S: State, L: Log>(raft: Raft<S>, log: Arc<L>, mending: Arc<Mending>) {
+    mending.until_supplied().await;
+    if let Err(error) = log.mended().await {
+        tracing::error!(%error, "the log could not be noted as mended; this node abstains on");
+        return;
+    }
+    mending.mended();
+    raft.runtime_config().elect(true);
+    tracing::info!("a leader has mended the log; this node votes again");
 }
 
 fn report<S: State>(raft: &Raft<S>) -> (watch::Receiver<ReplicaStatus>, JoinHandle<()>) {

@@ -3,7 +3,7 @@
 //! There is no disk and no thread here: entries become bytes, and a finished flush is told first
 //! to the cosign gate, then to openraft.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::io;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use futures::stream::{self, Stream, TryStreamExt};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 
 use crate::gate::Gate;
+use crate::mending::Mending;
 use crate::seams::{Fact, Log, Position, Record};
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 use crate::wire;
@@ -21,6 +22,7 @@ use crate::wire;
 pub(crate) struct LogStore<L> {
     log: Arc<L>,
     gate: Arc<Gate>,
+    mending: Arc<Mending>,
     /// Most bytes read for one append request.
     append_bytes: usize,
 }
@@ -30,18 +32,43 @@ impl<L> Clone for LogStore<L> {
         Self {
             log: Arc::clone(&self.log),
             gate: Arc::clone(&self.gate),
+            mending: Arc::clone(&self.mending),
             append_bytes: self.append_bytes,
         }
     }
 }
 
 impl<L: Log> LogStore<L> {
-    pub(crate) fn new(log: Arc<L>, gate: Arc<Gate>, append_bytes: usize) -> Self {
+    pub(crate) fn new(
+        log: Arc<L>,
+        gate: Arc<Gate>,
+        mending: Arc<Mending>,
+        append_bytes: usize,
+    ) -> Self {
         Self {
             log,
             gate,
+            mending,
             append_bytes,
         }
+    }
+
+    /// Whether a torn log is being given an entry that the leader of now made itself.
+    fn is_leaders_own(&self, last: Option<LogId>) -> io::Result<bool> {
+        if !self.mending.is_torn() {
+            return Ok(false);
+        }
+        let vote = self.vote()?;
+        Ok(vote.is_some_and(|vote| {
+            vote.committed && last.is_some_and(|last| last.leader_id == vote.leader_id)
+        }))
+    }
+
+    fn vote(&self) -> io::Result<Option<Vote>> {
+        self.log
+            .fact(Fact::Vote)?
+            .map(|bytes| wire::vote_from_bytes(bytes).map_err(corrupt))
+            .transpose()
     }
 
     async fn entries(&self, range: Range<u64>, max_bytes: usize) -> io::Result<Vec<Entry>> {
@@ -77,7 +104,7 @@ impl<L: Log> LogStore<L> {
     }
 }
 
-fn corrupt(what: impl ToString) -> io::Error {
+fn corrupt(what: impl Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.to_string())
 }
 
@@ -138,10 +165,7 @@ impl<L: Log> RaftLogReader<TypeConfig> for LogStore<L> {
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        self.log
-            .fact(Fact::Vote)?
-            .map(|bytes| wire::vote_from_bytes(bytes).map_err(corrupt))
-            .transpose()
+        self.vote()
     }
 }
 
@@ -196,18 +220,27 @@ impl<L: Log> RaftLogStorage<TypeConfig> for LogStore<L> {
         I: IntoIterator<Item = Entry> + Send,
         I::IntoIter: Send,
     {
+        let mut last = None;
         let records: Vec<Record> = entries
             .into_iter()
-            .map(|entry| Record {
-                position: position(entry.log_id),
-                bytes: wire::entry_to_bytes(entry),
+            .map(|entry| {
+                last = Some(entry.log_id);
+                Record {
+                    position: position(entry.log_id),
+                    bytes: wire::entry_to_bytes(entry),
+                }
             })
             .collect();
-        let last = records.last().map(|record| record.position.index);
         let gate = Arc::clone(&self.gate);
+        let mending = self
+            .is_leaders_own(last)?
+            .then(|| Arc::clone(&self.mending));
         let done = move |result: io::Result<()>| {
             if let (Ok(()), Some(last)) = (&result, last) {
-                gate.flushed(last);
+                gate.flushed(last.index);
+                if let Some(mending) = mending {
+                    mending.supplied();
+                }
             }
             callback.io_completed(result);
         };

@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use ledger::{Overlay, Tables, View};
 
 use crate::codec;
-use crate::config::{Observer, Workplace};
+use crate::config::{Observer, ReplicaConfig, Workplace};
 use crate::gate::{Gate, Progress};
 use crate::seams::{Image, State};
 use crate::types::{
@@ -41,19 +42,13 @@ struct Step {
 }
 
 impl<S: State> Machine<S> {
-    pub(crate) fn new(
-        state: Arc<S>,
-        gate: Arc<Gate>,
-        workplace: Workplace,
-        observer: Arc<dyn Observer>,
-        step: usize,
-    ) -> Self {
+    pub(crate) fn new(state: Arc<S>, gate: Arc<Gate>, config: &ReplicaConfig) -> Self {
         Self {
             state,
             gate,
-            workplace,
-            observer,
-            step: step.max(1),
+            workplace: config.workplace,
+            observer: Arc::clone(&config.observer),
+            step: config.apply_entries.max(1),
         }
     }
 
@@ -110,12 +105,13 @@ fn apply<S: State>(state: &S, entries: Vec<Entry>) -> io::Result<Step> {
 
 /// Up to where `state` has applied the log, and the membership in force there.
 pub(crate) fn position<S: State>(state: &S) -> io::Result<SnapshotMeta> {
-    state
-        .applied()?
-        .map_or_else(|| Ok(SnapshotMeta::default()), read_position)
+    read_position(state.applied()?)
 }
 
-fn read_position(bytes: bytes::Bytes) -> io::Result<SnapshotMeta> {
+fn read_position(label: Option<Bytes>) -> io::Result<SnapshotMeta> {
+    let Some(bytes) = label else {
+        return Ok(SnapshotMeta::default());
+    };
     wire::applied_from_bytes(bytes).map_err(|unreadable| {
         io::Error::new(
             io::ErrorKind::InvalidData,

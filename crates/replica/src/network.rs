@@ -4,7 +4,8 @@
 //! packets such a stream would wait for the kernel to give up, for hours. So a stream with
 //! requests under way has to show progress, or it is given up and opened anew.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::pin;
@@ -14,15 +15,14 @@ use std::time::Duration;
 use futures::future::{self, Either};
 use futures::stream::{self, Stream, StreamExt};
 use openraft::base::{BoxFuture, BoxStream};
-use openraft::errors::{
-    NetworkError, ReplicationClosed, StreamingError, Timeout, Unreachable,
-};
+use openraft::errors::{NetworkError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{
     Backoff, NetBackoff, NetSnapshot, NetStreamAppend, NetTransferLeader, NetVote, RPCOption,
     RPCTypes, RaftNetworkFactory,
 };
 use openraft::raft::{
-    SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
+    SnapshotResponse, StreamAppendError, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
 };
 use openraft::{ErrorSubject, ErrorVerb, StorageError};
 use prost::Message;
@@ -32,7 +32,9 @@ use crate::config::{ReplicaConfig, Workplace};
 use crate::membership::PeerNode;
 use crate::seams::{AppendResponses, Lane, Lost, Peer, State, Transport};
 use crate::snapshot::{self, Failure};
-use crate::types::{AppendEntries, Appended, RpcError, Snapshot, TypeConfig, Vote};
+use crate::types::{
+    AppendEntries, Appended, LeaderId, LogId, RpcError, Snapshot, TypeConfig, Vote,
+};
 use crate::wire::{self, Unreadable};
 
 /// The slowest link that append streams are made for, in bytes a second: 1 Mbit/s. What is under
@@ -53,6 +55,7 @@ struct Terms {
 pub(crate) struct Network<T, S> {
     transport: Arc<T>,
     terms: Terms,
+    acknowledged: Arc<Acknowledged>,
     state: PhantomData<fn() -> S>,
 }
 
@@ -66,6 +69,7 @@ impl<T, S> Network<T, S> {
                 transfer_deadline: config.transfer_deadline,
                 workplace: config.workplace,
             },
+            acknowledged: Arc::default(),
             state: PhantomData,
         }
     }
@@ -78,6 +82,7 @@ impl<T: Transport, S: State> Network<T, S> {
             stream: self.transport.peer(to, node, lane),
             to,
             terms: self.terms,
+            acknowledged: Arc::clone(&self.acknowledged),
             state: PhantomData,
         }
     }
@@ -107,6 +112,7 @@ pub(crate) struct Link<P, S> {
     stream: P,
     to: u64,
     terms: Terms,
+    acknowledged: Arc<Acknowledged>,
     state: PhantomData<fn() -> S>,
 }
 
@@ -138,7 +144,7 @@ fn rpc_error(lost: Lost) -> RpcError {
 }
 
 /// An error after which openraft waits before it tries again.
-fn unreachable(what: impl ToString) -> RpcError {
+fn unreachable(what: impl Display) -> RpcError {
     RpcError::Unreachable(Unreachable::from_string(what))
 }
 
@@ -153,9 +159,7 @@ impl<P: Peer, S: State> NetVote<TypeConfig> for Link<P, S> {
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let answer = self.control.vote(wire::vote_request_out(&request));
-        let answer = self
-            .ask(option.hard_ttl(), RPCTypes::Vote, answer)
-            .await?;
+        let answer = self.ask(option.hard_ttl(), RPCTypes::Vote, answer).await?;
         wire::vote_response_in(answer).map_err(|error| unreadable(&error))
     }
 
@@ -165,9 +169,7 @@ impl<P: Peer, S: State> NetVote<TypeConfig> for Link<P, S> {
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let answer = self.control.pre_vote(wire::vote_request_out(&request));
-        let answer = self
-            .ask(option.hard_ttl(), RPCTypes::Vote, answer)
-            .await?;
+        let answer = self.ask(option.hard_ttl(), RPCTypes::Vote, answer).await?;
         wire::vote_response_in(answer).map_err(|error| unreadable(&error))
     }
 }
@@ -193,11 +195,11 @@ impl<P: Peer, S: State> NetBackoff<TypeConfig> for Link<P, S> {
 }
 
 impl<P: Peer, S: State> NetStreamAppend<TypeConfig> for Link<P, S> {
-    fn stream_append<'s, I>(
-        &'s mut self,
+    fn stream_append<I>(
+        &mut self,
         mut input: I,
         _option: RPCOption,
-    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<Appended, RpcError>>, RpcError>>
+    ) -> BoxFuture<'_, Result<BoxStream<'_, Result<Appended, RpcError>>, RpcError>>
     where
         I: Stream<Item = AppendEntries> + Send + Unpin + 'static,
     {
@@ -207,6 +209,7 @@ impl<P: Peer, S: State> NetStreamAppend<TypeConfig> for Link<P, S> {
             let Some(first) = input.next().await else {
                 return Ok(stream::empty().boxed());
             };
+            let leader = first.vote.leader_id;
             let input = stream::iter([first]).chain(input);
             let pace = Arc::new(Pace::new(self.terms.append_progress));
             let sending = Arc::clone(&pace);
@@ -220,9 +223,83 @@ impl<P: Peer, S: State> NetStreamAppend<TypeConfig> for Link<P, S> {
                 Ok(answers) => answers.map_err(rpc_error)?,
                 Err(_) => return Err(unreachable("the append stream did not open in time")),
             };
-            Ok(watched(answers, pace).boxed())
+            let answers = watched(answers, pace);
+            let (to, acknowledged) = (self.to, Arc::clone(&self.acknowledged));
+            Ok(answers
+                .map(move |answer| acknowledged.hold_against(to, leader, answer?))
+                .boxed())
         };
         Box::pin(opening)
+    }
+}
+
+/// How far each node has said that its log is on disk, under the leader of now.
+///
+/// A node that later denies it has lost its disk or runs on an old copy of it. openraft takes that
+/// for a fault of its own and would panic, so that one broken follower could take a leader down;
+/// here such a node counts as unreachable.
+#[derive(Debug, Default)]
+struct Acknowledged(Mutex<BTreeMap<u64, Word>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    leader: LeaderId,
+    log_id: LogId,
+    /// Whether its breach has been reported.
+    broken: bool,
+}
+
+impl Acknowledged {
+    fn hold_against(
+        &self,
+        node: u64,
+        leader: LeaderId,
+        answer: Appended,
+    ) -> Result<Appended, RpcError> {
+        match &answer {
+            Ok(Some(log_id)) => self.raise(node, leader, *log_id),
+            Ok(None) | Err(StreamAppendError::HigherVote(_)) => {}
+            Err(StreamAppendError::Conflict(at)) => {
+                if self.is_breach(node, leader, *at) {
+                    return Err(unreachable("it has lost entries that it acknowledged"));
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    fn raise(&self, node: u64, leader: LeaderId, log_id: LogId) {
+        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let word = words.entry(node).or_insert(Word {
+            leader,
+            log_id,
+            broken: false,
+        });
+        if word.leader != leader {
+            *word = Word {
+                leader,
+                log_id,
+                broken: false,
+            };
+        }
+        word.log_id = word.log_id.max(log_id);
+    }
+
+    fn is_breach(&self, node: u64, leader: LeaderId, at: LogId) -> bool {
+        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(word) = words.get_mut(&node) else {
+            return false;
+        };
+        let breach = word.leader == leader && at.index <= word.log_id.index;
+        if breach && !word.broken {
+            word.broken = true;
+            tracing::error!(
+                peer = node,
+                log_index = at.index,
+                "a node has lost log entries that it acknowledged; it is left out"
+            );
+        }
+        breach
     }
 }
 
@@ -329,6 +406,7 @@ impl<P: Peer, S: State> NetSnapshot<TypeConfig> for Link<P, S> {
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let header = snapshot::header(&vote, &snapshot.meta);
+        let last = snapshot.meta.last_log_id;
         let failure = Failure::default();
         let frames = snapshot::frames(
             header,
@@ -359,6 +437,9 @@ impl<P: Peer, S: State> NetSnapshot<TypeConfig> for Link<P, S> {
             .into());
         }
         let answer = wire::vote_in(answer?.vote).map_err(|error| unreadable(&error))?;
+        if let (Some(last), true) = (last, answer == vote) {
+            self.acknowledged.raise(self.to, vote.leader_id, last);
+        }
         Ok(SnapshotResponse::new(answer))
     }
 }
@@ -371,7 +452,10 @@ mod tests {
     use futures::stream::{self, StreamExt};
     use tokio::time::{Instant, sleep};
 
-    use super::{Pace, watched};
+    use openraft::raft::StreamAppendError;
+
+    use super::{Acknowledged, Pace, watched};
+    use crate::types::{LeaderId, LogId};
 
     const PATIENCE: Duration = Duration::from_millis(320);
 
@@ -379,7 +463,7 @@ mod tests {
     async fn an_idle_stream_is_left_alone() {
         let pace = Arc::new(Pace::new(PATIENCE));
         let mut answers = Box::pin(watched(stream::pending().boxed(), pace));
-        let waited = tokio::time::timeout(Duration::from_secs(60), answers.next()).await;
+        let waited = tokio::time::timeout(Duration::from_mins(1), answers.next()).await;
         assert!(waited.is_err());
     }
 
@@ -417,5 +501,36 @@ mod tests {
         let mut answers = Box::pin(watched(stream::pending().boxed(), pace));
         assert!(answers.next().await.unwrap().is_err());
         assert!(begun.elapsed() >= Duration::from_secs(8));
+    }
+
+    const LEADER: LeaderId = LeaderId {
+        term: 2,
+        node_id: 1,
+    };
+
+    fn at(index: u64) -> LogId {
+        LogId::new(LEADER, index)
+    }
+
+    #[test]
+    fn a_node_that_takes_its_word_back_counts_as_unreachable() {
+        let acknowledged = Acknowledged::default();
+        let conflict = |index| Err(StreamAppendError::Conflict(at(index)));
+        // While a leader finds out where a follower is, conflicts are in order.
+        assert!(acknowledged.hold_against(3, LEADER, conflict(9)).is_ok());
+        assert!(
+            acknowledged
+                .hold_against(3, LEADER, Ok(Some(at(5))))
+                .is_ok()
+        );
+        assert!(acknowledged.hold_against(3, LEADER, conflict(6)).is_ok());
+        assert!(acknowledged.hold_against(3, LEADER, conflict(5)).is_err());
+        // It is another node's word, and another leader's knowledge.
+        assert!(acknowledged.hold_against(2, LEADER, conflict(5)).is_ok());
+        let later = LeaderId {
+            term: 3,
+            node_id: 1,
+        };
+        assert!(acknowledged.hold_against(3, later, conflict(5)).is_ok());
     }
 }

@@ -76,8 +76,7 @@ pub trait Log: Send + Sync + 'static {
 
     /// Drops every record up to and including `to`, which may lie beyond the last one; the log
     /// then continues at `to + 1`. `label` comes back in [`Bounds::purged`].
-    fn purge_to(&self, to: Position, label: Bytes)
-    -> impl Future<Output = io::Result<()>> + Send;
+    fn purge_to(&self, to: Position, label: Bytes) -> impl Future<Output = io::Result<()>> + Send;
 
     /// The records of `range` that the log holds, without a gap, at least one if there is any;
     /// stops after the record that reaches `max_bytes`.
@@ -152,8 +151,8 @@ pub struct ImageFile {
 /// A frozen copy of a state, as files. It stays readable while it is held, also when a newer one
 /// has taken its place.
 pub trait Image: Clone + Send + Sync + 'static {
-    /// The label of the last commit it contains.
-    fn applied(&self) -> Bytes;
+    /// The label of the last commit it contains; `None` for a copy of an empty state.
+    fn applied(&self) -> Option<Bytes>;
 
     /// Its files, each name once.
     fn files(&self) -> io::Result<Vec<ImageFile>>;

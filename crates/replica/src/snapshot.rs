@@ -222,10 +222,7 @@ where
     loop {
         let frame = next().await?;
         let end = matches!(frame, Frame::End(_));
-        receiving = on_disk(workplace, move || {
-            receiving.take(frame).map(|()| receiving)
-        })
-        .await?;
+        receiving = on_disk(workplace, move || receiving.take(frame).map(|()| receiving)).await?;
         if end {
             break;
         }
@@ -248,7 +245,9 @@ fn check_header(
     let unreadable = |error: wire::Unreadable| Refused::Invalid(error.0);
     let vote = wire::vote_in(header.vote).map_err(unreadable)?;
     if !vote.committed || vote.leader_id.node_id != from {
-        return Err(Refused::Invalid("a snapshot from a node that does not lead"));
+        return Err(Refused::Invalid(
+            "a snapshot from a node that does not lead",
+        ));
     }
     let last = header
         .last_log_id
@@ -405,3 +404,6 @@ fn is_plain_name(name: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,10 @@ impl From<&Metrics> for ReplicaStatus {
                 .map(|instant| milliseconds(instant.elapsed())),
             answered_ms_ago: answered
                 .map(|(ordinal, instant)| {
-                    (*ordinal, instant.map(|instant| milliseconds(instant.elapsed())))
+                    (
+                        *ordinal,
+                        instant.map(|instant| milliseconds(instant.elapsed())),
+                    )
                 })
                 .collect(),
             failure,

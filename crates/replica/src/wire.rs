@@ -21,7 +21,7 @@ use crate::types::{
 };
 
 /// A message lacks something, or what it holds cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Unreadable(pub(crate) &'static str);
 
@@ -239,9 +239,9 @@ pub(crate) fn append_in(request: raft::AppendRequest) -> Read<AppendEntries> {
     })
 }
 
-pub(crate) fn appended_out(result: Appended) -> raft::AppendResponse {
+pub(crate) fn appended_out(result: &Appended) -> raft::AppendResponse {
     use raft::append_response::Result as Wire;
-    let result = match result {
+    let result = match *result {
         Ok(log_id) => Wire::Success(raft::LogIdOption {
             log_id: log_id.map(log_id_out),
         }),
@@ -458,7 +458,7 @@ mod tests {
             ];
             answers.extend(log_id.map(|log_id| Err(StreamAppendError::Conflict(log_id))));
             for answer in answers {
-                prop_assert_eq!(appended_in(appended_out(answer.clone())).unwrap(), answer);
+                prop_assert_eq!(appended_in(appended_out(&answer)).unwrap(), answer);
             }
         }
 
@@ -488,7 +488,13 @@ mod tests {
     #[test]
     fn the_entry_format_is_what_it_was() {
         let entry = Entry {
-            log_id: LogId::new(LeaderId { term: 3, node_id: 2 }, 7),
+            log_id: LogId::new(
+                LeaderId {
+                    term: 3,
+                    node_id: 2,
+                },
+                7,
+            ),
             payload: Payload::Normal(CommandBytes(Bytes::from_static(b"c"))),
         };
         assert_eq!(

@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::as_conversions,
+    clippy::cast_possible_truncation,
     clippy::print_stdout,
     reason = "a test"
 )]
@@ -68,7 +69,7 @@ enum Fault {
 }
 
 fn plan(seed: u64) -> Plan {
-    let mut luck = Luck::new(seed ^ 0x7461_6c6c_79);
+    let mut luck = Luck::new(seed ^ 0x0074_616c_6c79);
     let mut config = ReplicaConfig::new(0, seed);
     config.workplace = Workplace::InPlace;
     config.apply_entries = [1, 4, 128][luck.below(3) as usize];
@@ -126,10 +127,7 @@ fn members() -> BTreeMap<u64, PeerNode> {
     NODES.map(|ordinal| (ordinal, node(ordinal))).collect()
 }
 
-async fn run_node(
-    place: Place,
-    config: ReplicaConfig,
-) -> Result<(), Box<dyn std::error::Error>> {
+async fn run_node(place: Place, config: ReplicaConfig) -> Result<(), Box<dyn std::error::Error>> {
     let start = {
         let mut starts = place.starts.lock().unwrap();
         *starts += 1;
@@ -137,7 +135,10 @@ async fn run_node(
     };
     let mut config = config;
     config.ordinal = place.ordinal;
-    config.seed = config.seed.wrapping_mul(1_000).wrapping_add(place.ordinal * 100 + start);
+    config.seed = config
+        .seed
+        .wrapping_mul(1_000)
+        .wrapping_add(place.ordinal * 100 + start);
     let log = Arc::new(place.disk.log());
     let state = Arc::new(place.disk.state());
     let transport = Arc::new(SimTransport {
@@ -214,7 +215,7 @@ struct Cluster<'a> {
 }
 
 impl Cluster<'_> {
-    fn role(&self, place: &Place) -> Option<Role> {
+    fn role(place: &Place) -> Option<Role> {
         let running = place.running.lock().unwrap();
         running.as_ref().map(|replica| replica.status().role)
     }
@@ -223,7 +224,7 @@ impl Cluster<'_> {
         let up = |place: &&Place| !self.down.contains(&place.ordinal);
         let mut places = self.places.iter().filter(up);
         places
-            .find(|place| (self.role(place) == Some(Role::Leader)) == leads)
+            .find(|place| (Self::role(place) == Some(Role::Leader)) == leads)
             .cloned()
     }
 
@@ -310,14 +311,12 @@ impl Cluster<'_> {
     }
 }
 
-fn simulate(seed: u64) -> History {
-    let plan = plan(seed);
-    let commands = election::commands();
-    let told = Arc::new(Mutex::new(Vec::new()));
+/// The three nodes of a plan, not yet started.
+fn cluster(plan: &Plan) -> Cluster<'static> {
     let mut builder = turmoil::Builder::new();
     builder
         .rng_seed(plan.seed)
-        .simulation_duration(Duration::from_secs(120))
+        .simulation_duration(Duration::from_mins(2))
         .tick_duration(Duration::from_micros(500))
         .min_message_latency(Duration::from_micros(100))
         .max_message_latency(plan.latency);
@@ -329,7 +328,7 @@ fn simulate(seed: u64) -> History {
     for ordinal in NODES {
         let place = Place {
             ordinal,
-            disk: SimDisk::new(seed * 10 + ordinal, plan.fsync_micros.clone()),
+            disk: SimDisk::new(plan.seed * 10 + ordinal, plan.fsync_micros.clone()),
             running: Arc::default(),
             starts: Arc::default(),
             hand_over: Arc::default(),
@@ -340,6 +339,14 @@ fn simulate(seed: u64) -> History {
             run_node(place.clone(), config.clone())
         });
     }
+    cluster
+}
+
+fn simulate(seed: u64) -> History {
+    let plan = plan(seed);
+    let commands = election::commands();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let mut cluster = cluster(&plan);
     cluster
         .sim
         .client("chairs", run_client(commands.clone(), Arc::clone(&told)));
@@ -364,7 +371,10 @@ fn simulate(seed: u64) -> History {
         if done && faults.peek().is_none() && agreed(&cluster) {
             break;
         }
-        assert!(now < 110_000, "seed {seed}: the cluster did not come to rest");
+        assert!(
+            now < 110_000,
+            "seed {seed}: the cluster did not come to rest"
+        );
     }
     let state = cluster.places[0].running.lock().unwrap().clone().unwrap();
     let state = state.state().rows();
@@ -396,12 +406,7 @@ fn agreed(cluster: &Cluster<'_>) -> bool {
         })
 }
 
-fn check(
-    seed: u64,
-    cluster: &Cluster<'_>,
-    commands: &[Bytes],
-    acknowledged: &[(usize, u64, u64)],
-) {
+fn check(seed: u64, cluster: &Cluster<'_>, commands: &[Bytes], acknowledged: &[(usize, u64, u64)]) {
     assert_eq!(acknowledged.len(), commands.len(), "seed {seed}");
     let states: Vec<_> = cluster
         .places

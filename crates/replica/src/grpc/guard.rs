@@ -106,7 +106,9 @@ pub fn certificate_names(election: &str) -> CertificateCheck {
         if names(leaf, &format!("{prefix}{from}")) {
             Ok(())
         } else {
-            Err(format!("the caller's certificate is not that of node {from}"))
+            Err(format!(
+                "the caller's certificate is not that of node {from}"
+            ))
         }
     })
 }
@@ -136,7 +138,11 @@ mod tests {
 
     fn request(genesis: &str, from: &str, to: &str) -> Request<()> {
         let mut request = Request::new(());
-        let fields = [("tally-genesis", genesis), ("tally-from", from), ("tally-to", to)];
+        let fields = [
+            ("tally-genesis", genesis),
+            ("tally-from", from),
+            ("tally-to", to),
+        ];
         for (name, value) in fields {
             if !value.is_empty() {
                 request.metadata_mut().insert(name, value.parse().unwrap());

@@ -99,7 +99,10 @@ impl<S: State> Raft for RaftService<S> {
         request: Request<raft::TransferLeaderRequest>,
     ) -> Result<Response<raft::TransferLeaderResponse>, Status> {
         let from = self.guard.check(&request)?;
-        let answer = self.inbound.transfer_leader(from, request.into_inner()).await;
+        let answer = self
+            .inbound
+            .transfer_leader(from, request.into_inner())
+            .await;
         answer
             .map(Response::new)
             .map_err(|refused| status(from, &refused))

@@ -309,7 +309,11 @@ impl Peer for GrpcPeer {
         &self,
         requests: BoxStream<'static, raft::AppendRequest>,
     ) -> Result<AppendResponses, Lost> {
-        let answers = answer(self.client()?.append(self.headers.on(Outgoing(requests))).await)?;
+        let answers = answer(
+            self.client()?
+                .append(self.headers.on(Outgoing(requests)))
+                .await,
+        )?;
         Ok(answers
             .map(|response| response.map_err(|status| lost(&status)))
             .boxed())
@@ -327,13 +331,21 @@ impl Peer for GrpcPeer {
         &self,
         frames: BoxStream<'static, raft::SnapshotFrame>,
     ) -> Result<raft::SnapshotResponse, Lost> {
-        answer(self.client()?.snapshot(self.headers.on(Outgoing(frames))).await)
+        answer(
+            self.client()?
+                .snapshot(self.headers.on(Outgoing(frames)))
+                .await,
+        )
     }
 
     async fn transfer_leader(
         &self,
         request: raft::TransferLeaderRequest,
     ) -> Result<raft::TransferLeaderResponse, Lost> {
-        answer(self.client()?.transfer_leader(self.headers.on(request)).await)
+        answer(
+            self.client()?
+                .transfer_leader(self.headers.on(request))
+                .await,
+        )
     }
 }

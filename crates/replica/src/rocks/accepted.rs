@@ -56,7 +56,7 @@ impl Accepted {
 /// Each part with its length before it, so that no two triples run into the same bytes.
 fn digest(key: &VerifierKey, text: &str, line: &SignatureLine) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [&key.to_string(), text, &line.to_string()] {
+    for part in [key.to_string().as_str(), text, line.to_string().as_str()] {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);
     }
@@ -65,19 +65,19 @@ fn digest(key: &VerifierKey, text: &str, line: &SignatureLine) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use note::{Algorithm, KeyName, SignerKey};
+    use note::{KeyName, SignerKey};
 
     use super::{Accepted, GENERATION};
 
     #[test]
     fn what_was_never_good_is_not_remembered() {
         let name = KeyName::parse("chair.example").unwrap();
-        let key = SignerKey::from_seed(name, Algorithm::Ed25519, [7; 32]);
+        let key = SignerKey::from_seed(name, [7; 32]);
         let line = key.sign("a text\n");
         let accepted = Accepted::default();
         for _ in 0..2 {
-            assert!(accepted.accepts(&key.verifier(), "a text\n", &line));
-            assert!(!accepted.accepts(&key.verifier(), "another text\n", &line));
+            assert!(accepted.accepts(key.verifier(), "a text\n", &line));
+            assert!(!accepted.accepts(key.verifier(), "another text\n", &line));
         }
         assert_eq!(accepted.0.lock().unwrap().young.len(), 1);
     }

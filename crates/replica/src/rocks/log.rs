@@ -24,10 +24,7 @@ impl RocksLog {
     }
 
     /// Queues an operation and waits until the writer thread says how it ended.
-    async fn written(
-        &self,
-        queue: impl FnOnce(&LogDb, store::Done) + Send,
-    ) -> io::Result<()> {
+    async fn written(&self, queue: impl FnOnce(&LogDb, store::Done) + Send) -> io::Result<()> {
         let (told, ended) = oneshot::channel();
         let done: store::Done = Box::new(move |result| {
             // Nobody waits any longer when the replica is going down.
@@ -102,14 +99,13 @@ impl Log for RocksLog {
     }
 
     async fn read(&self, range: Range<u64>, max_bytes: usize) -> io::Result<Vec<Record>> {
-        let entries = match self.database.read_recent(range.clone(), max_bytes)? {
-            Some(entries) => entries,
-            None => {
-                let database = Arc::clone(&self.database);
-                let reading =
-                    tokio::task::spawn_blocking(move || database.read(range, max_bytes));
-                reading.await.map_err(io::Error::other)??
-            }
+        let recent = self.database.read_recent(range.clone(), max_bytes)?;
+        let entries = if let Some(entries) = recent {
+            entries
+        } else {
+            let database = Arc::clone(&self.database);
+            let reading = tokio::task::spawn_blocking(move || database.read(range, max_bytes));
+            reading.await.map_err(io::Error::other)??
         };
         Ok(entries.into_iter().map(record).collect())
     }

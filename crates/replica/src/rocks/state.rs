@@ -215,10 +215,9 @@ fn image_file(file: CheckpointFile) -> ImageFile {
     }
 }
 
-fn applied_in(store: &StateStore, path: &Path) -> io::Result<Bytes> {
+fn applied_in(store: &StateStore, path: &Path) -> io::Result<Option<Bytes>> {
     let row = store.inspect(path)?.get(REPLICA, APPLIED)?;
-    row.map(Bytes::from)
-        .ok_or_else(|| io::Error::other("a state that nothing was ever committed to"))
+    Ok(row.map(Bytes::from))
 }
 
 /// A folder that goes with its last holder, unless it has become something else.
@@ -255,11 +254,11 @@ impl Drop for Folder {
 pub struct RocksImage {
     folder: Arc<Folder>,
     files: Arc<[ImageFile]>,
-    applied: Bytes,
+    applied: Option<Bytes>,
 }
 
 impl Image for RocksImage {
-    fn applied(&self) -> Bytes {
+    fn applied(&self) -> Option<Bytes> {
         self.applied.clone()
     }
 
@@ -311,7 +310,7 @@ impl Incoming for RocksIncoming {
 
     fn finish(self, applied: Bytes) -> io::Result<RocksImage> {
         let found = applied_in(&self.store, &self.folder.path)?;
-        if found != applied {
+        if found.as_ref() != Some(&applied) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the state received is at another position than announced",
@@ -320,7 +319,7 @@ impl Incoming for RocksIncoming {
         Ok(RocksImage {
             folder: Arc::new(self.folder),
             files: self.files.into(),
-            applied,
+            applied: Some(applied),
         })
     }
 }

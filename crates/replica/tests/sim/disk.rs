@@ -79,7 +79,10 @@ impl Contents {
     }
 
     fn last(&self) -> Option<Position> {
-        let last = self.records.last_key_value().map(|(_, record)| record.position);
+        let last = self
+            .records
+            .last_key_value()
+            .map(|(_, record)| record.position);
         last.or(self.purged.as_ref().map(|(position, _)| *position))
     }
 }
@@ -105,6 +108,7 @@ struct Platter {
     state: Rows,
     unsynced: Vec<(Changes, Bytes)>,
     image: Option<SimImage>,
+    torn: bool,
     luck: Luck,
     fsync_micros: Range<u64>,
 }
@@ -122,6 +126,7 @@ impl SimDisk {
             state: Rows::default(),
             unsynced: Vec::new(),
             image: None,
+            torn: false,
             luck: Luck::new(seed),
             fsync_micros,
         })))
@@ -144,6 +149,16 @@ impl SimDisk {
         for commit in unsynced.iter().take(kept as usize) {
             platter.state.take(commit);
         }
+    }
+
+    /// Makes the log look torn.
+    pub fn tear(&self) {
+        self.lock().torn = true;
+    }
+
+    /// Whether the log looks torn.
+    pub fn is_torn(&self) -> bool {
+        self.lock().torn
     }
 
     /// The last index that is on the platter without a gap.
@@ -199,7 +214,9 @@ impl Shared {
                 }
                 let fsync = {
                     let mut platter = self.disk.lock();
-                    platter.queued.extend(group.iter().map(|(write, _)| write.clone()));
+                    platter
+                        .queued
+                        .extend(group.iter().map(|(write, _)| write.clone()));
                     let Range { start, end } = platter.fsync_micros;
                     start + platter.luck.below(end.saturating_sub(start))
                 };
@@ -251,7 +268,10 @@ impl Log for SimLog {
         let view = self.shared.view.lock().unwrap();
         Ok(Bounds {
             purged: view.purged.as_ref().map(|(_, label)| label.clone()),
-            last: view.records.last_key_value().map(|(_, record)| record.position),
+            last: view
+                .records
+                .last_key_value()
+                .map(|(_, record)| record.position),
         })
     }
 
@@ -286,7 +306,8 @@ impl Log for SimLog {
     }
 
     fn note(&self, fact: Fact, value: Bytes) {
-        self.shared.queue(Write::Fact(fact, value), Box::new(|_| {}));
+        self.shared
+            .queue(Write::Fact(fact, value), Box::new(|_| {}));
     }
 
     fn fact(&self, fact: Fact) -> io::Result<Option<Bytes>> {
@@ -294,10 +315,11 @@ impl Log for SimLog {
     }
 
     fn torn(&self) -> bool {
-        false
+        self.shared.disk.is_torn()
     }
 
     async fn mended(&self) -> io::Result<()> {
+        self.shared.disk.lock().torn = false;
         Ok(())
     }
 }
@@ -356,7 +378,7 @@ impl State for SimState {
 
     fn freeze(&self) -> io::Result<SimImage> {
         let view = self.view.lock().unwrap();
-        let image = SimImage::of(&view)?;
+        let image = SimImage::of(&view);
         self.disk.lock().image = Some(image.clone());
         Ok(image)
     }
@@ -383,14 +405,13 @@ impl State for SimState {
 /// A copy of a state: one file a table, and its label.
 #[derive(Clone, Debug)]
 pub struct SimImage {
-    applied: Bytes,
+    applied: Option<Bytes>,
     files: Arc<BTreeMap<String, Bytes>>,
 }
 
 impl SimImage {
-    fn of(rows: &Rows) -> io::Result<Self> {
+    fn of(rows: &Rows) -> Self {
         let applied = rows.applied.clone();
-        let applied = applied.ok_or_else(|| io::Error::other("an empty state"))?;
         let mut files = BTreeMap::new();
         for table in Table::ALL {
             let mut bytes = Vec::new();
@@ -402,11 +423,11 @@ impl SimImage {
             }
             files.insert(table.name().to_owned(), Bytes::from(bytes));
         }
-        files.insert("applied".to_owned(), applied.clone());
-        Ok(Self {
+        files.extend(applied.clone().map(|label| ("applied".to_owned(), label)));
+        Self {
             applied,
             files: Arc::new(files),
-        })
+        }
     }
 
     fn rows(&self) -> io::Result<Rows> {
@@ -423,7 +444,7 @@ impl SimImage {
         }
         Ok(Rows {
             memory,
-            applied: Some(self.applied.clone()),
+            applied: self.applied.clone(),
         })
     }
 }
@@ -439,7 +460,7 @@ fn part(bytes: &mut Bytes) -> io::Result<Vec<u8>> {
 }
 
 impl Image for SimImage {
-    fn applied(&self) -> Bytes {
+    fn applied(&self) -> Option<Bytes> {
         self.applied.clone()
     }
 
@@ -489,7 +510,7 @@ impl Incoming for SimIncoming {
             return Err(io::Error::other("a state at another position"));
         }
         let image = SimImage {
-            applied,
+            applied: Some(applied),
             files: Arc::new(files),
         };
         image.rows()?;

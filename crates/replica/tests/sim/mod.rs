@@ -12,7 +12,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
-    clippy::missing_debug_implementations,
+    missing_debug_implementations,
+    clippy::or_fun_call,
+    clippy::unused_self,
     reason = "test support: shared by two test crates, neither of which uses all of it"
 )]
 

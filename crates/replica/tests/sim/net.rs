@@ -226,7 +226,9 @@ async fn answer<S: State>(replica: Replica<S>, mut stream: TcpStream) -> io::Res
             write(&mut to, &answer.map_err(refused)?).await?;
         }
         VOTE | PRE_VOTE => {
-            let request = read(&mut requests).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let request = read(&mut requests)
+                .await?
+                .ok_or(io::ErrorKind::UnexpectedEof)?;
             let answer = if kind == VOTE {
                 inbound.vote(from, request).await
             } else {
@@ -235,13 +237,16 @@ async fn answer<S: State>(replica: Replica<S>, mut stream: TcpStream) -> io::Res
             write(&mut to, &answer.map_err(refused)?).await?;
         }
         TRANSFER => {
-            let request = read(&mut requests).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let request = read(&mut requests)
+                .await?
+                .ok_or(io::ErrorKind::UnexpectedEof)?;
             let answer = inbound.transfer_leader(from, request).await;
             write(&mut to, &answer.map_err(refused)?).await?;
         }
         PROPOSE => {
-            let request: raft::ForwardRequest =
-                read(&mut requests).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let request: raft::ForwardRequest = read(&mut requests)
+                .await?
+                .ok_or(io::ErrorKind::UnexpectedEof)?;
             let command = codec::decode(request.command).map_err(io::Error::other)?;
             write(&mut to, &proposed(&replica, command).await?).await?;
         }
