@@ -1,135 +1,16 @@
 //! Receipts of an election made from a seed, against the files kept beside the conversations: what
 //! is written today is what was written then, and what was written then is still read.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p client --test golden` writes the files anew; that is right only
+//! `UPDATE_GOLDEN=1 cargo test -p client --test night golden` writes the files anew; that is right only
 //! while a format has not been released.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that meets what it did not expect should stop there"
-)]
 
 use std::path::{Path, PathBuf};
 
-use caucus::{ElectionId, RawRow, RawWorksheet, Rules, Unit};
-use client::chair::{self, Report};
-use client::election::{Made, NodePlan, Plan, make, small_roster};
-use client::random::SeededRandom;
-use ledger::{Act, Command, Memory, Outcome, UnixMillis, View, apply};
+use ledger::View;
 use merkle::LeafIndex;
-use note::{Checkpoint, Origin, SignedCheckpoint, SignedNote, UnixSeconds};
-use receipt::{Election, ElectionKind, UnverifiedReceipt, Verdict};
+use receipt::{Election, UnverifiedReceipt, Verdict};
 
-const OPENS: u64 = 1_706_576_400;
-
-/// A cluster of one memory: everything it records is what a node would record.
-struct Night {
-    made: Made,
-    election: Election,
-    state: Memory,
-    random: SeededRandom,
-}
-
-fn night() -> Night {
-    let rules = Rules::iowa_2020();
-    let plan = Plan {
-        election: ElectionId::parse("golden").unwrap(),
-        origin: Origin::parse_election("tally.example/golden").unwrap(),
-        kind: ElectionKind::Rehearsal,
-        roster: small_roster(9, &rules).unwrap(),
-        rules,
-        nodes: NodePlan::on_loopback(3, 7100).unwrap(),
-        opens: UnixSeconds::new(OPENS),
-        closes: UnixSeconds::new(OPENS + 21_600),
-        vouchers_per_unit: 1,
-    };
-    let mut random = SeededRandom::new(2028);
-    let made = make(plan, &mut random, UnixSeconds::new(OPENS - 86_400)).unwrap();
-    let election = Election::open(&made.bundle, made.fingerprint).unwrap();
-    let mut night = Night {
-        made,
-        election,
-        state: Memory::new(),
-        random,
-    };
-    let files = night.made.bundle.files.values().cloned().collect();
-    let note = night.made.manifest.bytes().to_vec();
-    let outcome = night.apply(Act::Manifest { note, files });
-    assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
-    night
-}
-
-impl Night {
-    fn apply(&mut self, act: Act) -> Outcome {
-        let command = Command {
-            at: UnixMillis::new(OPENS * 1_000),
-            act,
-        };
-        let (outcome, changes) = apply(&self.state, &command).unwrap();
-        self.state.absorb(changes);
-        outcome
-    }
-
-    fn unit(&self, place: usize) -> Unit {
-        self.election
-            .latest()
-            .roster()
-            .units()
-            .nth(place)
-            .unwrap()
-            .clone()
-    }
-
-    /// The report of a unit where `people` stand for one group and as many for another.
-    fn report(&mut self, place: usize, people: i64) -> SignedNote {
-        let unit = self.unit(place);
-        let rules = self.election.latest().rules();
-        let row = |count: i64| RawRow {
-            first: Some(count),
-            last: Some(count),
-            delegates: Some(i64::from(count > 0)),
-        };
-        let rows = rules.groups().iter().map(|group| {
-            let stands = matches!(group.id.as_str(), "biden" | "warren");
-            (group.id.to_string(), row(if stands { people } else { 0 }))
-        });
-        let raw = RawWorksheet {
-            unit: unit.id.to_string(),
-            attendees: Some(people * 2),
-            groups: rows.collect(),
-            ties: Vec::new(),
-        };
-        let worksheet = raw.check(&unit, rules).unwrap();
-        let now = UnixSeconds::new(OPENS + 60);
-        let header = chair::header(&self.election, &mut self.random, now);
-        let key = &self.made.units[&unit.id].a;
-        chair::report(header, Report::first(unit.id, worksheet), key).unwrap()
-    }
-
-    /// Records a note and gives its receipt, cosigned by these nodes.
-    fn record(&mut self, note: &SignedNote, cosigners: &[usize]) -> UnverifiedReceipt {
-        let outcome = self.apply(Act::Note {
-            bytes: note.bytes().to_vec(),
-        });
-        let Outcome::Recorded { leaf, .. } = outcome else {
-            panic!("{outcome:?}")
-        };
-        let view = View::new(&self.state);
-        let (size, root) = (view.tree_size().unwrap(), view.root().unwrap());
-        let proof = view.inclusion(leaf.index, size).unwrap();
-        let origin = self.made.plan.origin.clone();
-        let checkpoint = Checkpoint { origin, size, root };
-        let log = self.made.nodes[cosigners[0]].log.sign(&checkpoint.text());
-        let mut signed = SignedCheckpoint::new(checkpoint.clone(), log);
-        for node in cosigners {
-            let time = UnixSeconds::new(OPENS + 61);
-            signed = signed.with_line(self.made.nodes[*node].cosigner.cosign(&checkpoint, time));
-        }
-        UnverifiedReceipt::build(note.bytes().to_vec(), leaf.index, proof, signed)
-    }
-}
+use crate::night::night;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/receipt.in")
