@@ -138,10 +138,9 @@ fn check_rivals<T: Tables>(
 ) -> Result<(), Stop> {
     let rivals = rows::rivals(draft, &unit.id)?;
     for signer in &authentic.signers {
-        let signed = rivals.iter().filter(|(_, rival)| {
-            rival.standing != RivalStanding::Superseded
-                && rival.signers.iter().any(|other| other.key == signer.key)
-        });
+        let signed = rivals
+            .iter()
+            .filter(|(_, rival)| rival.signers.iter().any(|other| other.key == signer.key));
         if signed.count() >= MAX_RIVALS {
             return Err(Refusal::TooMany.into());
         }
@@ -233,7 +232,12 @@ impl Report<'_> {
 
     /// [`assess::settle`] turns `Agrees` into `Differs` where the figures say so.
     fn put_beside<T: Tables>(&self, draft: &mut Draft<'_, T>, standing: RivalStanding) {
-        let key = rows::unit_number_key(&self.unit.id, self.leaf.index);
+        let key = match standing {
+            RivalStanding::Superseded => rows::superseded_key(&self.unit.id, self.leaf.index),
+            RivalStanding::Agrees | RivalStanding::Differs => {
+                rows::unit_number_key(&self.unit.id, self.leaf.index)
+            }
+        };
         let signers = self.authentic.signers.clone();
         let row = RivalRow {
             hash: self.leaf.hash,
@@ -260,11 +264,9 @@ impl Report<'_> {
             let Some(mut rival) = rows::rival(draft, &self.unit.id, index)? else {
                 return Ok(());
             };
-            if rival.standing == RivalStanding::Superseded {
-                return Ok(());
-            }
+            draft.delete(Table::Rival, rows::unit_number_key(&self.unit.id, index));
             rival.standing = RivalStanding::Superseded;
-            let key = rows::unit_number_key(&self.unit.id, index);
+            let key = rows::superseded_key(&self.unit.id, index);
             draft.put(Table::Rival, key, rival.encode());
             if let Leaf::Submission(submission) = rows::parsed_leaf(draft, index)? {
                 named = submission.supersedes;

@@ -185,7 +185,9 @@ impl<'a, T: Tables> View<'a, T> {
             (Some(head), Some(closed)) if head.index > closed => Arrival::Late,
             (Some(_) | None, _) => Arrival::InTime,
         };
-        let rivals = rows::rivals(self.tables, &unit.id)?;
+        let mut rivals = rows::rivals(self.tables, &unit.id)?;
+        rivals.extend(rows::superseded(self.tables, &unit.id)?);
+        rivals.sort_unstable_by_key(|(index, _)| *index);
         Ok(UnitView {
             standing: assess::standing(&sheet),
             arrival,

@@ -6,8 +6,10 @@ mod common;
 
 #[cfg(test)]
 mod tests {
-    use caucus::MAX_WRITTEN;
-    use ledger::View;
+    use core::cell::Cell;
+
+    use caucus::{MAX_WRITTEN, UnitId};
+    use ledger::{Fault, Memory, Table, Tables, View, Visit, apply};
     use receipt::Leaf;
     use receipt::leaf::{Close, Reason};
 
@@ -40,5 +42,54 @@ mod tests {
         assert!(note.is_none(), "nobody signs totals");
         let largest = totals.rows.iter().map(|row| row.first.get()).max();
         assert_eq!(largest, Some(4 * MAX_WRITTEN));
+    }
+
+    /// Memory that counts how many rows of reports beside heads a command looks at.
+    struct Counting<'a>(&'a Memory, Cell<usize>);
+
+    impl Tables for Counting<'_> {
+        fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+            self.0.read(table, key)
+        }
+
+        fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
+            self.0.scan(table, prefix, &mut |key, value| {
+                if table == Table::Rival {
+                    self.1.set(self.1.get() + 1);
+                }
+                visit(key, value)
+            })
+        }
+    }
+
+    /// One key that sends a long chain from its end makes no later command dearer.
+    #[test]
+    fn predecessors_that_arrived_late_are_not_looked_at_again() {
+        let election = Election::new("night");
+        let mut night = Night::of(&election);
+        let mut chain = Vec::new();
+        let mut before = None;
+        for seq in 1..=40 {
+            let mut report = election.submission(&format!("{seq}"), "P-1", &[50, 30, seq]);
+            report.seq = seq;
+            report.supersedes = before;
+            let note = election.sign(&report.into(), &["P-1/a"]);
+            before = Some(note.leaf_hash());
+            chain.push(note);
+        }
+        let next = chain.pop().unwrap();
+        for (place, note) in chain.iter().rev().enumerate() {
+            let counting = Counting(&night.state, Cell::new(0));
+            let (outcome, changes) = apply(&counting, &command(note)).unwrap();
+            let expected = if place == 0 { "recorded" } else { "superseded" };
+            assert_eq!(outcome.name(), expected);
+            assert_eq!(counting.1.get(), 0, "report {place}");
+            night.state.absorb(changes);
+        }
+        assert_eq!(night.apply(&command(&next)).name(), "corrected");
+        let unit = UnitId::parse("P-1").unwrap();
+        let view = View::new(&night.state).unit(&unit).unwrap().unwrap();
+        assert_eq!(view.rivals.len(), 38, "they are recorded all the same");
+        assert!(view.rivals.is_sorted_by_key(|rival| rival.leaf.index));
     }
 }

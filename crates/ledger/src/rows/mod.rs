@@ -13,6 +13,7 @@
 //! unit           unit id                           the unit's line
 //! unit_sheet     unit id                           SheetRow
 //! rival          unit id, 0x00, number             RivalRow
+//!                unit id, 0x01, number             RivalRow, superseded
 //! awaited        unit id, 0x00, hash               (empty)
 //! attest         unit id, 0x00, name, 0x00, 4 bytes  number, option small slot
 //! voucher        unit id, 0x00, hash               VoucherRow
@@ -28,7 +29,9 @@
 //! refused_by     name, 0x00, 4 bytes               number
 //! refused_count  code                              number
 //! ```
-//! Ids and names contain no zero byte, so a unit's rows, and the keys of one name, are one prefix.
+//! Ids and names contain no byte below 0x20, so a unit's rows, and the keys of one name, are one
+//! prefix. Superseded reports stand apart, for there may be any number of them, and none of them
+//! is looked at again.
 
 mod key;
 mod sheet;
@@ -51,7 +54,7 @@ use crate::view::Counts;
 pub(crate) use key::{Grant, KeyRef, KeyRow, Signer, Tenure, Use, key, keys, keys_named};
 pub(crate) use sheet::{
     HeadRow, RivalRow, SheetRow, VoucherRow, attests, encode_attest, head_of, is_awaited, rival,
-    rivals, sheet, voucher, worksheet_of,
+    rivals, sheet, superseded, voucher, worksheet_of,
 };
 pub(crate) use side::{
     RefusedRow, last_time, refused, refused_by, refused_count, refused_counts, refused_key,
@@ -101,6 +104,19 @@ pub(crate) fn unit_prefix(unit: &UnitId) -> Vec<u8> {
 
 pub(crate) fn unit_number_key(unit: &UnitId, index: LeafIndex) -> Vec<u8> {
     let mut key = unit_prefix(unit);
+    key.extend_from_slice(&index.get().to_be_bytes());
+    key
+}
+
+/// The prefix of a unit's superseded reports.
+pub(crate) fn superseded_prefix(unit: &UnitId) -> Vec<u8> {
+    let mut key = unit.as_str().as_bytes().to_vec();
+    key.push(1);
+    key
+}
+
+pub(crate) fn superseded_key(unit: &UnitId, index: LeafIndex) -> Vec<u8> {
+    let mut key = superseded_prefix(unit);
     key.extend_from_slice(&index.get().to_be_bytes());
     key
 }
@@ -402,6 +418,6 @@ pub(crate) fn leaf_digest<T: Tables>(tables: &T, size: TreeSize) -> Result<Optio
 
 /// The unit of a row whose key begins with it.
 pub(crate) fn unit_of_key(key: &[u8]) -> Result<UnitId, What> {
-    let unit = key.split(|byte| *byte == 0).next().unwrap_or(key);
+    let unit = key.split(|byte| *byte <= 1).next().unwrap_or(key);
     UnitId::parse(decode_text(unit)?).map_err(|_| "a unit's id that is none")
 }

@@ -9,7 +9,8 @@ use receipt::Leaf;
 
 use super::key::{KeyRef, Signer, read_slot, slot_number};
 use super::{
-    LeafIndexRow, parsed_leaf, row, rows_under, unit_hash_key, unit_number_key, unit_prefix,
+    LeafIndexRow, parsed_leaf, row, rows_under, superseded_prefix, unit_hash_key, unit_number_key,
+    unit_prefix,
 };
 use crate::codec::{Reader, What, Writer};
 use crate::outcome::{Head, LeafRef};
@@ -182,17 +183,31 @@ pub(crate) fn head_of<T: Tables>(tables: &T, unit: Option<&UnitId>) -> Result<Op
     }
 }
 
-/// A unit's submissions beside the head, ascending by leaf.
+/// A unit's submissions that stand against the head, ascending by leaf: few, by
+/// [`MAX_RIVALS`](crate::MAX_RIVALS).
 pub(crate) fn rivals<T: Tables>(
     tables: &T,
     unit: &UnitId,
 ) -> Result<Vec<(LeafIndex, RivalRow)>, Fault> {
-    rows_under(tables, Table::Rival, &unit_prefix(unit), |key, value| {
+    beside(tables, &unit_prefix(unit))
+}
+
+/// A unit's submissions that the head's chain names and that arrived after it, ascending by leaf:
+/// any number.
+pub(crate) fn superseded<T: Tables>(
+    tables: &T,
+    unit: &UnitId,
+) -> Result<Vec<(LeafIndex, RivalRow)>, Fault> {
+    beside(tables, &superseded_prefix(unit))
+}
+
+fn beside<T: Tables>(tables: &T, prefix: &[u8]) -> Result<Vec<(LeafIndex, RivalRow)>, Fault> {
+    rows_under(tables, Table::Rival, prefix, |key, value| {
         Ok((LeafIndexRow::decode(key)?.0, RivalRow::decode(value)?))
     })
 }
 
-/// The submission beside the head that is this leaf.
+/// The submission against the head that is this leaf.
 pub(crate) fn rival<T: Tables>(
     tables: &T,
     unit: &UnitId,
