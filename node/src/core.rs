@@ -24,6 +24,7 @@ use crate::cosigner::Cosigner;
 use crate::evidence::Evidence;
 use crate::membership::PublicKeys;
 use crate::peers::calls::PeerCalls;
+use crate::vetting::Vetted;
 
 /// The state as this node keeps it.
 pub(crate) type State = RocksState;
@@ -65,6 +66,7 @@ pub(crate) struct Core {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) evidence: Evidence,
     pub(crate) charters: Charters,
+    pub(crate) vetted: Vetted,
     pub(crate) peers: PeerCalls,
     pub(crate) directory: DataDir,
     /// Is cancelled when the node begins to stop: streams end, submissions are turned away.
@@ -121,6 +123,8 @@ pub(crate) enum ReadError {
 
 impl Core {
     pub(crate) fn new(parts: CoreParts) -> Self {
+        // Everything on the disk was checked when it was opened.
+        let vetted = Vetted::new(parts.replica.state());
         let folder = parts.directory.root().join("evidence");
         let evidence = Evidence::new(folder, parts.metrics.split_view_evidence.clone());
         Self {
@@ -135,6 +139,7 @@ impl Core {
             checkpoints: parts.checkpoints,
             evidence,
             charters: Charters::default(),
+            vetted,
             peers: parts.peers,
             directory: parts.directory,
             draining: CancellationToken::new(),

@@ -107,6 +107,16 @@ async fn disk_holds(core: &Core, size: TreeSize) -> bool {
 }
 
 fn decide(core: &Core, asked: Asked) -> Result<Answer, cosigner::CosignError> {
+    let published = core.checkpoints.newest();
+    if let Err(reason) = core
+        .vetted
+        .check(core.replica.state(), published.as_deref())
+    {
+        core.stop_cosigning(&format!(
+            "the snapshot this node was sent is wrong: {reason}"
+        ));
+        return Ok(Answer::Stopped);
+    }
     let clocks = cosigner::clocks(core.clock.seconds(), core.heard_clocks());
     let durable = core.replica.flushed_tree_size();
     core.replica.state().read_at_once(|tables| {

@@ -37,6 +37,7 @@ mod receipts;
 mod start_error;
 mod tasks;
 mod tls;
+mod vetting;
 mod watchman;
 
 pub use node::{Addresses, Node, Parts, RunningNode};

@@ -122,6 +122,7 @@ impl ResultsService for Service {
         let board = self.board(request.into_inner().units);
         // One snapshot waits for a slow reader; the next is made when it has been taken.
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        // Ends with its reader or with the node's draining; how many there are is limited above.
         tokio::spawn(async move {
             let _place = place;
             watch(&board, &sender).await;
