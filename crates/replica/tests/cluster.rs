@@ -327,20 +327,45 @@ async fn a_cluster_outlives_its_leader_and_brings_it_back_by_snapshot() {
             );
         }
     }
+    purged_beyond(&nodes, 20, &founding).await;
     let size = 81;
     nodes[usize::try_from(leader - 1).unwrap()].start().await;
     for node in &nodes {
         caught_up(node, size).await;
         assert_eq!(root(node), root(&nodes[0]));
     }
-    let back = nodes[usize::try_from(leader - 1).unwrap()]
-        .replica()
-        .status();
-    assert!(back.purged > Some(20), "no snapshot was needed: {back:?}");
+    // The entries it lacks are in nobody's log any more, so it can only have got a snapshot; its
+    // status says so a moment later.
+    let back = nodes[usize::try_from(leader - 1).unwrap()].replica();
+    let mut watch = back.watch();
+    let installed = watch.wait_for(|status| status.snapshot > Some(20));
+    tokio::time::timeout(Duration::from_secs(20), installed)
+        .await
+        .unwrap_or_else(|_| panic!("no snapshot arrived: {:?}", back.status()))
+        .unwrap();
 
     hand_over(&nodes).await;
     for node in &mut nodes {
         node.kill().await;
+    }
+}
+
+/// Waits until the leader's log no longer reaches back to `index`. It purges behind a snapshot,
+/// which is looked to after entries; so the founding is proposed again and again, to no effect.
+async fn purged_beyond(nodes: &[Node], index: u64, founding: &Command) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let (leader, outcome) = propose(nodes, founding).await;
+        assert!(
+            matches!(outcome, Outcome::AlreadyRecorded { .. }),
+            "{outcome:?}"
+        );
+        let leads = |node: &&Node| node.ordinal == leader;
+        let status = nodes.iter().find(leads).unwrap().replica().status();
+        if status.purged > Some(index) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "nothing is purged: {status:?}");
     }
 }
 

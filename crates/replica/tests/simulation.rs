@@ -115,6 +115,8 @@ struct History {
     /// The longest time between two answers, in milliseconds.
     longest_gap_ms: u64,
     leaders: Vec<u64>,
+    /// Snapshots installed, on all nodes.
+    installed: u64,
     state: Memory,
 }
 
@@ -378,6 +380,11 @@ fn simulate(seed: u64) -> History {
     }
     let state = cluster.places[0].running.lock().unwrap().clone().unwrap();
     let state = state.state().rows();
+    let installed = cluster
+        .places
+        .iter()
+        .map(|place| place.disk.installed())
+        .sum();
     let mut acknowledged = told.lock().unwrap().clone();
     acknowledged.sort_unstable();
     check(seed, &cluster, &commands, &acknowledged);
@@ -385,6 +392,7 @@ fn simulate(seed: u64) -> History {
         longest_gap_ms: longest_gap(&acknowledged),
         acknowledged,
         leaders,
+        installed,
         state,
     }
 }
@@ -445,16 +453,21 @@ fn no_seed_loses_an_acknowledged_report() {
         Ok(seed) => vec![seed.parse().unwrap()],
         Err(_) => (1..=10).collect(),
     };
+    let all = seeds.len() > 1;
+    let mut installed = 0;
     for seed in seeds {
         let history = simulate(seed);
+        installed += history.installed;
         println!(
-            "seed {seed}: {} reports, leaders {:?}, longest gap {} ms",
+            "seed {seed}: {} reports, leaders {:?}, {} snapshots installed, longest gap {} ms",
             history.acknowledged.len(),
             history.leaders,
+            history.installed,
             history.longest_gap_ms
         );
         assert!(history.leaders.len() > 1, "seed {seed} lost no leader");
     }
+    assert!(!all || installed > 0, "no seed installed a snapshot");
 }
 
 /// The same seed gives the same answers at the same virtual times, and the same state.

@@ -109,6 +109,7 @@ struct Platter {
     unsynced: Vec<(Changes, Bytes)>,
     image: Option<SimImage>,
     torn: bool,
+    installed: u64,
     luck: Luck,
     fsync_micros: Range<u64>,
 }
@@ -127,6 +128,7 @@ impl SimDisk {
             unsynced: Vec::new(),
             image: None,
             torn: false,
+            installed: 0,
             luck: Luck::new(seed),
             fsync_micros,
         })))
@@ -149,6 +151,11 @@ impl SimDisk {
         for commit in unsynced.iter().take(kept as usize) {
             platter.state.take(commit);
         }
+    }
+
+    /// How many snapshots were installed.
+    pub fn installed(&self) -> u64 {
+        self.lock().installed
     }
 
     /// Makes the log look torn.
@@ -397,6 +404,7 @@ impl State for SimState {
         platter.unsynced.clear();
         platter.state = rows.clone();
         platter.image = Some(image);
+        platter.installed += 1;
         *self.view.lock().unwrap() = rows;
         Ok(())
     }
