@@ -286,23 +286,7 @@ async fn a_cluster_outlives_its_leader_and_brings_it_back_by_snapshot() {
     let fixture = Fixture::new(Night::small(80), 3, 1);
     let genesis = note::b64::encode_hash(&fixture.genesis());
     let mut nodes = nodes(&genesis).await;
-    for node in &mut nodes {
-        node.start().await;
-    }
-    let members = nodes[0].members.clone();
-    nodes[0]
-        .replica()
-        .initialize(members.clone())
-        .await
-        .unwrap();
-    assert!(
-        nodes[0].replica().initialize(members).await.is_err(),
-        "founded twice"
-    );
-    let manifest = fixture.manifest.bytes().to_vec();
-    let founding = Command::manifest(UnixMillis::new(1), manifest, fixture.files.clone());
-    let (_, outcome) = propose(&nodes, &founding).await;
-    assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
+    let founding = found(&mut nodes, &fixture).await;
 
     let mut reports = fixture.night.reports.iter().map(|report| {
         let note = fixture.submission(report);
@@ -348,6 +332,22 @@ async fn a_cluster_outlives_its_leader_and_brings_it_back_by_snapshot() {
     for node in &mut nodes {
         node.kill().await;
     }
+}
+
+/// Starts the nodes as a cluster, once, and founds the election in it.
+async fn found(nodes: &mut [Node], fixture: &Fixture) -> Command {
+    for node in &mut *nodes {
+        node.start().await;
+    }
+    let members = nodes[0].members.clone();
+    let first = nodes[0].replica();
+    first.initialize(members.clone()).await.unwrap();
+    assert!(first.initialize(members).await.is_err(), "founded twice");
+    let manifest = fixture.manifest.bytes().to_vec();
+    let founding = Command::manifest(UnixMillis::new(1), manifest, fixture.files.clone());
+    let (_, outcome) = propose(nodes, &founding).await;
+    assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
+    founding
 }
 
 /// Waits until the leader's log no longer reaches back to `index`. It purges behind a snapshot,
