@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use caucus::{GroupId, MAX_TIES, Roll, RollEntry, RollKind, Rules, Slot, SubmissionId, UnitId};
+use caucus::{Roll, RollEntry, RollKind, Slot, SubmissionId, UnitId};
 use merkle::{Hash, sha256};
 use note::{CosignerKey, KeyName, Limits, NoteError, SignedNote, SignerKey, UnixSeconds, b64};
-use receipt::leaf::{MAX_EVIDENCE, Role};
+use receipt::leaf::Role;
 use receipt::{
     Authority, Bundle, BundledManifest, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId,
     NodeLine, PersonKey, Policy, VoucherCode,
 };
 
 use super::plan::{NodePlan, Plan};
+use super::size::largest_note;
 use crate::random::Random;
 
 /// How many people of each role are made: as many as their acts need signers, and a spare where
@@ -371,46 +372,6 @@ fn check_size(plan: &Plan) -> Result<(), Error> {
     }
 }
 
-/// Bytes and lines of the longest note that a unit could have to send: every count at its
-/// longest, all ties between all groups, all evidence, signed by two operators with a voucher.
-fn largest_note(rules: &Rules) -> (usize, usize) {
-    const NUMBER: usize = 16;
-    const TOKEN: usize = caucus::TOKEN_MAX;
-    const HASH: usize = 44;
-    /// `— <name> <base64 of id and signature>`, twice.
-    const SIGNATURES: usize = 2 * (KeyName::MAX_LEN + 4 + 96 + 1);
-    /// `image/jpeg` and its like; a sheet is photographed or scanned.
-    const MEDIA_TYPE: usize = 24;
-    let group = |id: &GroupId| id.as_str().len();
-    let groups = rules.groups().len();
-    let names: usize = rules.groups().iter().map(|g| group(&g.id)).sum();
-    let longest = rules
-        .groups()
-        .iter()
-        .map(|g| group(&g.id))
-        .max()
-        .unwrap_or(0);
-    // First line, election, genesis, id, time, unit, seq, supersedes, channel, voucher, attendees.
-    let head = 28
-        + (10 + TOKEN)
-        + (9 + HASH)
-        + 36
-        + (6 + NUMBER)
-        + (6 + TOKEN)
-        + (5 + NUMBER)
-        + (12 + HASH)
-        + 14
-        + 31
-        + (11 + NUMBER);
-    let votes = 2 * (groups * (10 + NUMBER) + names);
-    let delegates = groups * (12 + NUMBER) + names;
-    let tie = 20 + names + groups + longest;
-    let evidence = 12 + HASH + MEDIA_TYPE + NUMBER;
-    let bytes =
-        head + votes + delegates + MAX_TIES * tie + MAX_EVIDENCE * evidence + 1 + SIGNATURES;
-    (bytes, 11 + 3 * groups + MAX_TIES + MAX_EVIDENCE + 3)
-}
-
 fn signer(name: &str, random: &mut impl Random) -> Result<SignerKey, Error> {
     Ok(SignerKey::from_seed(key_name(name)?, random.seed()))
 }
@@ -429,7 +390,7 @@ fn count(number: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use caucus::ElectionId;
+    use caucus::{ElectionId, Rules};
     use note::Origin;
     use receipt::{Election, ElectionKind};
 

@@ -11,6 +11,7 @@
 mod make;
 mod plan;
 mod shape;
+mod size;
 mod write;
 
 pub use make::{Error, Files, Made, NodeKeys, UnitKeys, make};
