@@ -266,7 +266,7 @@ impl<S: State> Replica<S> {
     }
 
     /// The largest tree size all of whose entries are on this node's own disk: up to it a node
-    /// may cosign (identity.md, gate b).
+    /// may cosign.
     pub fn flushed_tree_size(&self) -> TreeSize {
         TreeSize::new(self.inner.gate.tree_size())
     }
