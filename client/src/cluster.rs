@@ -40,6 +40,12 @@ pub enum Error {
         /// Different nodes that answered.
         answered: usize,
     },
+    /// One node's data directory is new, and others run already.
+    #[error(
+        "the cluster runs already, and the node at {0} has an empty data directory: it must be \
+         replaced, not started anew, for it has forgotten what it promised"
+    )]
+    RunsWithout(NodeAddress),
     /// The node refused, for a reason it named.
     #[error("refused: {}", .0.message)]
     Refused(Refused),
@@ -66,7 +72,9 @@ pub async fn initialize(
         });
     }
     if !started(connections).await {
-        init(connections, bundle, members.into_values().collect()).await?;
+        let members = members.into_values().collect::<Vec<_>>();
+        admit(connections, bundle, &members).await?;
+        init(connections, bundle, members).await?;
     }
     let deadline = clock.monotonic().saturating_add(START);
     while !started(connections).await {
@@ -102,6 +110,40 @@ async fn members(connections: &Connections) -> Result<BTreeMap<u64, v1::Member>,
         );
     }
     Ok(members)
+}
+
+/// Lets every node take part, before any of them starts. A node that lost its directory while the
+/// others ran is not let in again by this.
+async fn admit(
+    connections: &Connections,
+    bundle: &Bundle,
+    members: &[v1::Member],
+) -> Result<(), Error> {
+    let statuses = statuses(connections).await;
+    let holds_leaves = |status: &v1::NodeStatus| status.tree_size > 0;
+    let is_new = |status: &v1::NodeStatus| status.role == "uninitialized";
+    let runs = statuses.iter().any(|(_, status)| status.as_ref().is_ok_and(holds_leaves));
+    let new = statuses.iter().find(|(_, status)| status.as_ref().is_ok_and(is_new));
+    if let (true, Some((address, _))) = (runs, new) {
+        return Err(Error::RunsWithout(address.clone()));
+    }
+    let request = v1::InitRequest {
+        bundle: Some(bundle::to_wire(bundle)),
+        members: members.to_vec(),
+    };
+    let answers = connections
+        .all(START, |channel| {
+            let request = request.clone();
+            async move { connection::election_client(channel).admit(request).await }
+        })
+        .await;
+    for (address, answer) in answers {
+        let response = answer.map_err(|trouble| Error::NoAnswer { address, trouble })?;
+        if let Some(v1::init_response::Result::Refused(refusal)) = response.result {
+            return Err(Error::Refused(connection::read_refusal(refusal)));
+        }
+    }
+    Ok(())
 }
 
 async fn init(

@@ -15,6 +15,7 @@ use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
+use crate::admitted::Admitted;
 use crate::agreement::{self, Agreement, Comparison, Stand};
 use crate::charter::{Charter, Charters};
 use crate::checkpoints::Checkpoints;
@@ -69,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) vetted: Vetted,
     pub(crate) peers: PeerCalls,
     pub(crate) directory: DataDir,
+    /// Whether the directory takes part in the cluster.
+    pub(crate) admitted: Arc<Admitted>,
     /// Is cancelled when the node begins to stop: streams end, submissions are turned away.
     pub(crate) draining: CancellationToken,
     /// Set to the sentence that ends the node, once.
@@ -101,6 +104,8 @@ pub(crate) struct CoreParts {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) peers: PeerCalls,
     pub(crate) directory: DataDir,
+    /// Whether the directory takes part in the cluster.
+    pub(crate) admitted: Arc<Admitted>,
 }
 
 /// Why the node has to end, from whichever part finds it first.
@@ -142,6 +147,7 @@ impl Core {
             vetted,
             peers: parts.peers,
             directory: parts.directory,
+            admitted: parts.admitted,
             draining: CancellationToken::new(),
             downfall: Downfall::default(),
             started: Instant::now(),
@@ -190,6 +196,14 @@ impl Core {
     /// Leaves applied here.
     pub(crate) fn applied_size(&self) -> TreeSize {
         TreeSize::new(self.replica.applied_watch().borrow().tree_size)
+    }
+
+    /// Lets this node's directory take part in the cluster.
+    pub(crate) fn admit(&self) -> Result<(), tonic::Status> {
+        self.admitted.admit().map_err(|error| {
+            tracing::error!(%error, "the admission could not be kept");
+            tonic::Status::internal("the admission could not be kept on this node's disk")
+        })
     }
 
     /// Whether this node belongs to a cluster.

@@ -11,6 +11,7 @@
 //! receipt is in `receipt`: here they meet sockets, clocks and files.
 
 mod admission;
+mod admitted;
 mod agreement;
 mod auth;
 mod barrier;

@@ -19,6 +19,7 @@ use tonic_health::server::HealthReporter;
 use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Api, Config};
+use crate::admitted;
 use crate::core::{Core, CoreParts, Whoami};
 use crate::grpc;
 use crate::keys::NodeKeys;
@@ -334,6 +335,7 @@ async fn core(
 ) -> Result<Arc<Core>, StartError> {
     let Opened {
         directory,
+        admitted,
         log,
         state,
         cosigner,
@@ -374,15 +376,17 @@ async fn core(
         checkpoints,
         peers,
         directory,
+        admitted,
     })))
 }
 
 fn guard(core: &Core) -> PeerGuard {
     let whoami = &core.whoami;
+    let names = certificate_names(&whoami.election);
     PeerGuard::new(
         note::b64::encode_hash(&whoami.genesis),
         whoami.ordinal,
-        certificate_names(&whoami.election),
+        admitted::door(Arc::clone(&core.admitted), names),
     )
 }
 

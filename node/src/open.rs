@@ -11,6 +11,7 @@ use replica::rocks::RocksState;
 use store::{BootId, DataDir, Identity, Incarnation, LogDb, LogObserver, LogOptions};
 use telemetry::Metrics;
 
+use crate::admitted::Admitted;
 use crate::charter::Charters;
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
@@ -24,6 +25,7 @@ use crate::start_error::StartError;
 /// Everything on the disk, open.
 pub(crate) struct Opened {
     pub(crate) directory: DataDir,
+    pub(crate) admitted: Arc<Admitted>,
     pub(crate) log: Arc<LogDb>,
     pub(crate) state: Arc<RocksState>,
     pub(crate) cosigner: Cosigner,
@@ -60,6 +62,7 @@ pub(crate) fn open(
         Some(identity) => identity,
         None => adopt(&directory, whoami, genesis, parts)?,
     };
+    let admitted = Arc::new(Admitted::open(directory.file("admitted"))?);
     let state = Arc::new(RocksState::open(&directory)?);
     examine(config, whoami, &public, &state)?;
     let options = LogOptions {
@@ -76,6 +79,7 @@ pub(crate) fn open(
         })?;
     Ok(Opened {
         directory,
+        admitted,
         log,
         state,
         cosigner,

@@ -42,7 +42,9 @@ async fn a_killed_leader_loses_nothing() {
         let (sent, killed) = tokio::join!(reports, cluster.kill(leader));
         killed.unwrap();
         for one in sent.unwrap() {
-            assert_eq!(one.receipted().unwrap().effect, Effect::Recorded);
+            // A chair whose node died asks another, which may know the report already.
+            let effect = one.receipted().unwrap().effect;
+            assert!(matches!(effect, Effect::Recorded | Effect::AlreadyRecorded), "{effect:?}");
         }
         stage.cluster.start_node(leader).unwrap();
         stage.cluster.settled(u64::try_from(numbers[5] + 2).unwrap()).await.unwrap();

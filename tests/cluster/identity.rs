@@ -90,8 +90,8 @@ async fn a_damaged_log_is_refused() {
 
 /// The largest file of the log database that holds entries: its write-ahead log or a table.
 fn log_file(data: &Path) -> std::path::PathBuf {
-    let raft = data.join("raft");
-    std::fs::read_dir(raft)
+    let folder = data.join("log");
+    std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "log" || e == "sst"))

@@ -59,7 +59,7 @@ async fn an_evening() {
     let folder = stage.folder().to_path_buf();
     let (path, key) = sheet(&stage, 0, &folder);
     let (path, key) = (path.to_str().unwrap().to_owned(), key.to_str().unwrap().to_owned());
-    let submit = ["submit", path.as_str(), "--key", key.as_str(), "--yes", "--timeout", "2"];
+    let submit = ["submit", path.as_str(), "--key", key.as_str(), "--yes", "--wait", "2"];
 
     // Nothing runs: the report is not sent, and safe.
     let outbox = folder.join("laptop");

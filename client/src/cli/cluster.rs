@@ -95,6 +95,10 @@ fn failure(error: &cluster::Error) -> Failure {
             Exit::Usage,
             "give the addresses of exactly the nodes of the manifest",
         ),
+        Error::RunsWithout(_) => (
+            Exit::Refused,
+            "find the node's own data directory, or have the node replaced",
+        ),
         Error::Refused(_) => (
             Exit::Refused,
             "compare bundle, fingerprint and node configuration",

@@ -153,6 +153,15 @@ impl v1::election_server::Election for Api {
         Ok(Response::new(client::bundle::to_wire(&night.made.bundle)))
     }
 
+    async fn admit(
+        &self,
+        _request: Request<v1::InitRequest>,
+    ) -> Result<Response<v1::InitResponse>, Status> {
+        Err(Status::unimplemented(
+            "a stand-in is started with its night",
+        ))
+    }
+
     async fn init(
         &self,
         _request: Request<v1::InitRequest>,

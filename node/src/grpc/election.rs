@@ -51,6 +51,14 @@ impl Election for Service {
         Ok(Response::new(bundle))
     }
 
+    async fn admit(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
+        let InitRequest { bundle, members } = request.into_inner();
+        let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
+        check(&self.core, bundle, members)?;
+        self.core.admit()?;
+        Ok(Response::new(initialized(&self.core)))
+    }
+
     async fn init(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
         let _alone = self
             .starting
@@ -64,27 +72,33 @@ impl Election for Service {
                 "this cluster has its election already",
             ));
         }
+        self.core.admit()?;
         if !self.core.initialized() {
             tracing::info!(members = start.members.len(), "founding the cluster");
             let founded = self.core.replica.initialize(start.members).await;
             founded.map_err(|error| Status::failed_precondition(error.to_string()))?;
         }
         let command = Command::manifest(self.core.clock.millis(), start.note, start.files);
-        let result = match propose_first(&self.core, command).await? {
-            Outcome::Refused { refusal, .. } => init_response::Result::Refused((&refusal).into()),
+        let answer = match propose_first(&self.core, command).await? {
+            Outcome::Refused { refusal, .. } => InitResponse {
+                result: Some(init_response::Result::Refused((&refusal).into())),
+            },
             Outcome::Applied { .. }
             | Outcome::AlreadyRecorded { .. }
             | Outcome::Recorded { .. }
             | Outcome::Corrected { .. }
             | Outcome::Rival { .. }
-            | Outcome::Superseded { .. } => {
-                let genesis = self.core.whoami.genesis.as_bytes().to_vec().into();
-                init_response::Result::Initialized(Initialized { genesis })
-            }
+            | Outcome::Superseded { .. } => initialized(&self.core),
         };
-        Ok(Response::new(InitResponse {
-            result: Some(result),
-        }))
+        Ok(Response::new(answer))
+    }
+}
+
+/// This node takes part, in the election that it has pinned.
+fn initialized(core: &Core) -> InitResponse {
+    let genesis = core.whoami.genesis.as_bytes().to_vec().into();
+    InitResponse {
+        result: Some(init_response::Result::Initialized(Initialized { genesis })),
     }
 }
 

@@ -802,7 +802,7 @@ pub struct ResultsSnapshot {
     /// True when a majority confirmed this state for the call.
     #[prost(bool, tag = "12")]
     pub linearizable: bool,
-    /// Milliseconds since this node last heard from a leader; zero on the leader.
+    /// Milliseconds since a leader last confirmed what this node shows; zero on the leader.
     #[prost(uint64, tag = "13")]
     pub leader_heard_ms_ago: u64,
     /// The node that answered.
@@ -1988,6 +1988,26 @@ pub mod election_client {
                 .insert(GrpcMethod::new("tally.v1.Election", "GetBundle"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lets a node whose data directory is new take part. Every node hears this before the cluster
+        /// starts; a node that lost its directory later never does, and stays outside.
+        pub async fn admit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InitRequest>,
+        ) -> std::result::Result<tonic::Response<super::InitResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.v1.Election/Admit");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Election", "Admit"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Starts an empty cluster with the manifest whose fingerprint every node has pinned.
         pub async fn init(
             &mut self,
@@ -2026,6 +2046,12 @@ pub mod election_server {
             &self,
             request: tonic::Request<super::GetBundleRequest>,
         ) -> std::result::Result<tonic::Response<super::Bundle>, tonic::Status>;
+        /// Lets a node whose data directory is new take part. Every node hears this before the cluster
+        /// starts; a node that lost its directory later never does, and stays outside.
+        async fn admit(
+            &self,
+            request: tonic::Request<super::InitRequest>,
+        ) -> std::result::Result<tonic::Response<super::InitResponse>, tonic::Status>;
         /// Starts an empty cluster with the manifest whose fingerprint every node has pinned.
         async fn init(
             &self,
@@ -2138,6 +2164,49 @@ pub mod election_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetBundleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.v1.Election/Admit" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdmitSvc<T: Election>(pub Arc<T>);
+                    impl<T: Election> tonic::server::UnaryService<super::InitRequest>
+                    for AdmitSvc<T> {
+                        type Response = super::InitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Election>::admit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdmitSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
