@@ -13,6 +13,8 @@ use crate::connection::{self, Connections, NodeAddress};
 
 /// How long one question about status may take.
 const STATUS: Duration = Duration::from_secs(3);
+/// How long the nodes may take to come up.
+const UP: Duration = Duration::from_secs(5);
 /// How long the nodes may take to elect a leader and apply leaf 0.
 const START: Duration = Duration::from_secs(20);
 /// Between two looks at whether they have.
@@ -62,7 +64,14 @@ pub async fn initialize(
     election: &Election,
     clock: &impl Clock,
 ) -> Result<(), Error> {
-    let members = members(connections).await?;
+    let up_by = clock.monotonic().saturating_add(UP);
+    let members = loop {
+        match members(connections).await {
+            // Nodes that were started a moment ago may still be opening their disks.
+            Err(Error::NoAnswer { .. }) if clock.monotonic() < up_by => clock.sleep(LOOK).await,
+            known => break known?,
+        }
+    };
     let nodes = &election.first().manifest().nodes;
     let all_named = nodes.iter().all(|node| members.contains_key(&node.ordinal));
     if members.len() != nodes.len() || !all_named {
@@ -122,8 +131,12 @@ async fn admit(
     let statuses = statuses(connections).await;
     let holds_leaves = |status: &v1::NodeStatus| status.tree_size > 0;
     let is_new = |status: &v1::NodeStatus| status.role == "uninitialized";
-    let runs = statuses.iter().any(|(_, status)| status.as_ref().is_ok_and(holds_leaves));
-    let new = statuses.iter().find(|(_, status)| status.as_ref().is_ok_and(is_new));
+    let runs = statuses
+        .iter()
+        .any(|(_, status)| status.as_ref().is_ok_and(holds_leaves));
+    let new = statuses
+        .iter()
+        .find(|(_, status)| status.as_ref().is_ok_and(is_new));
     if let (true, Some((address, _))) = (runs, new) {
         return Err(Error::RunsWithout(address.clone()));
     }

@@ -43,10 +43,15 @@ impl Admitted {
 }
 
 /// The peers' door: first whether this node takes part, then who is calling.
-pub(crate) fn door(admitted: std::sync::Arc<Admitted>, names: CertificateCheck) -> CertificateCheck {
+pub(crate) fn door(
+    admitted: std::sync::Arc<Admitted>,
+    names: CertificateCheck,
+) -> CertificateCheck {
     std::sync::Arc::new(move |extensions, from| {
         if !admitted.is() {
-            return Err("this node's data directory is new and was not let into the cluster".to_owned());
+            return Err(
+                "this node's data directory is new and was not let into the cluster".to_owned(),
+            );
         }
         names(extensions, from)
     })

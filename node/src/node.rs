@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
 
 use crate::admission::Admission;
+use crate::admitted;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Api, Config};
-use crate::admitted;
 use crate::core::{Core, CoreParts, Whoami};
 use crate::grpc;
 use crate::keys::NodeKeys;

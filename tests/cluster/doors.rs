@@ -13,7 +13,11 @@ use tokio::net::TcpStream;
 
 /// Hands exact bytes to one node and gives back what it says, receipt or not.
 pub(crate) async fn carry(stage: &Stage, index: usize, note: &[u8]) -> Result<Answer, Trouble> {
-    stage.cluster.connections.carry(index, note, Duration::from_secs(2)).await
+    stage
+        .cluster
+        .connections
+        .carry(index, note, Duration::from_secs(2))
+        .await
 }
 
 /// A plain HTTP GET: status code and body.
@@ -23,7 +27,11 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16,
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    let code = answer.split_whitespace().nth(1).context("no status line")?.parse()?;
+    let code = answer
+        .split_whitespace()
+        .nth(1)
+        .context("no status line")?
+        .parse()?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     Ok((code, body.to_owned()))
 }
@@ -43,11 +51,22 @@ async fn operations_see_the_truth() {
         let (code, metrics) = get(operations, "/metrics").await.unwrap();
         assert_eq!(code, 200);
         let sample = |name: &str| -> f64 {
-            let line = metrics.lines().find(|line| line.split(' ').next() == Some(name));
-            line.unwrap_or_else(|| panic!("no {name}")).rsplit(' ').next().unwrap().parse().unwrap()
+            let line = metrics
+                .lines()
+                .find(|line| line.split(' ').next() == Some(name));
+            line.unwrap_or_else(|| panic!("no {name}"))
+                .rsplit(' ')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
         };
         let same = |a: f64, b: f64| (a - b).abs() < 0.5;
-        assert!(same(sample("tally_tree_size"), 4.0), "{}", sample("tally_tree_size"));
+        assert!(
+            same(sample("tally_tree_size"), 4.0),
+            "{}",
+            sample("tally_tree_size")
+        );
         assert!(same(sample("tally_units{standing=\"silent\"}"), 3.0));
         assert!(same(sample("tally_raft_has_leader"), 1.0));
         lint(&metrics);
@@ -59,7 +78,10 @@ fn lint(metrics: &str) {
     let path = std::env::temp_dir().join(format!("tally-metrics-{}", std::process::id()));
     std::fs::write(&path, metrics).unwrap();
     let file = std::fs::File::open(&path).unwrap();
-    let checked = Command::new("promtool").args(["check", "metrics"]).stdin(file).output();
+    let checked = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(file)
+        .output();
     std::fs::remove_file(&path).unwrap();
     match checked {
         Ok(output) => {
@@ -67,7 +89,9 @@ fn lint(metrics: &str) {
             assert!(output.status.success() && said.is_empty(), "{said}");
         }
         Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("skipped: promtool cannot be run ({error}); ops/dev/install.sh test installs it");
+            eprintln!(
+                "skipped: promtool cannot be run ({error}); ops/dev/install.sh test installs it"
+            );
         }
         Err(error) => panic!("promtool cannot be run: {error}"),
     }
@@ -91,8 +115,14 @@ async fn the_peers_door_opens_to_nodes_only() {
     let gossip = raft::GossipRequest::default();
 
     // Without a certificate.
-    let channel = endpoint.clone().tls_config(tls.clone()).unwrap().connect_lazy();
-    let refused = raft::peer_client::PeerClient::new(channel).gossip(gossip.clone()).await;
+    let channel = endpoint
+        .clone()
+        .tls_config(tls.clone())
+        .unwrap()
+        .connect_lazy();
+    let refused = raft::peer_client::PeerClient::new(channel)
+        .gossip(gossip.clone())
+        .await;
     assert!(refused.is_err(), "{refused:?}");
 
     // With n2's certificate, and without saying which election, from whom, to whom.
@@ -104,7 +134,14 @@ async fn the_peers_door_opens_to_nodes_only() {
 
     // With n2's certificate, as n3 of a foreign election.
     let mut request = tonic::Request::new(gossip);
-    for (key, value) in [("tally-genesis", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), ("tally-from", "3"), ("tally-to", "1")] {
+    for (key, value) in [
+        (
+            "tally-genesis",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        ),
+        ("tally-from", "3"),
+        ("tally-to", "1"),
+    ] {
         request.metadata_mut().insert(key, value.parse().unwrap());
     }
     peer.gossip(request).await.unwrap_err();

@@ -8,24 +8,44 @@ use tests::stage::Stage;
 
 /// Every receipt in the outbox verifies, every node has its leaf at its place, and nothing stands twice.
 async fn nothing_is_lost(stage: &Stage, reports: usize) {
-    let statuses = stage.cluster.settled(u64::try_from(reports + 1).unwrap()).await.unwrap();
+    let statuses = stage
+        .cluster
+        .settled(u64::try_from(reports + 1).unwrap())
+        .await
+        .unwrap();
     let made = &stage.cluster.made;
-    let receipts =
-        verify_receipts(stage.desk.outbox.disk().path(), &stage.cluster.written.bundle, made.fingerprint)
-            .unwrap();
-    assert_eq!((receipts.failed.as_slice(), receipts.verified.len()), (&[][..], reports));
+    let receipts = verify_receipts(
+        stage.desk.outbox.disk().path(),
+        &stage.cluster.written.bundle,
+        made.fingerprint,
+    )
+    .unwrap();
+    assert_eq!(
+        (receipts.failed.as_slice(), receipts.verified.len()),
+        (&[][..], reports)
+    );
     for (index, status) in statuses.iter().enumerate() {
-        let entries = client::audit::fetch_log(&stage.cluster.connections, index).await.unwrap();
+        let entries = client::audit::fetch_log(&stage.cluster.connections, index)
+            .await
+            .unwrap();
         let log = Log::new(entries);
         assert_eq!(log.root.as_bytes().as_slice(), status.root.as_ref());
         assert_eq!(log.duplicates().unwrap(), 0);
         for (hash, place) in &receipts.verified {
-            assert_eq!(log.index_of(hash), Some(*place), "leaf {place} on node {}", status.ordinal);
+            assert_eq!(
+                log.index_of(hash),
+                Some(*place),
+                "leaf {place} on node {}",
+                status.ordinal
+            );
         }
     }
     let first = &statuses[0];
     for other in &statuses[1..] {
-        assert_eq!((&first.leaf_digest, &first.root), (&other.leaf_digest, &other.root));
+        assert_eq!(
+            (&first.leaf_digest, &first.root),
+            (&other.leaf_digest, &other.root)
+        );
     }
 }
 
@@ -44,10 +64,17 @@ async fn a_killed_leader_loses_nothing() {
         for one in sent.unwrap() {
             // A chair whose node died asks another, which may know the report already.
             let effect = one.receipted().unwrap().effect;
-            assert!(matches!(effect, Effect::Recorded | Effect::AlreadyRecorded), "{effect:?}");
+            assert!(
+                matches!(effect, Effect::Recorded | Effect::AlreadyRecorded),
+                "{effect:?}"
+            );
         }
         stage.cluster.start_node(leader).unwrap();
-        stage.cluster.settled(u64::try_from(numbers[5] + 2).unwrap()).await.unwrap();
+        stage
+            .cluster
+            .settled(u64::try_from(numbers[5] + 2).unwrap())
+            .await
+            .unwrap();
     }
     nothing_is_lost(&stage, 24).await;
 }
@@ -80,7 +107,10 @@ async fn a_minority_acknowledges_nothing() {
     stage.cluster.kill(2).await.unwrap();
 
     let answer = super::doors::carry(&stage, 2, stage.note(1).unwrap().bytes()).await;
-    assert!(answer.is_err(), "a single node of three recorded a report: {answer:?}");
+    assert!(
+        answer.is_err(),
+        "a single node of three recorded a report: {answer:?}"
+    );
     let operations = stage.cluster.operations(3).unwrap();
     let ready = stage
         .cluster
@@ -90,7 +120,10 @@ async fn a_minority_acknowledges_nothing() {
         })
         .await;
     assert_eq!(ready.unwrap(), 503);
-    assert_eq!(super::doors::get(operations, "/livez").await.unwrap().0, 200);
+    assert_eq!(
+        super::doors::get(operations, "/livez").await.unwrap().0,
+        200
+    );
     let results = stage.cluster.results(3).await.unwrap();
     assert!(!results.linearizable && results.leader_heard_ms_ago > 0);
 
@@ -124,15 +157,26 @@ async fn a_stopped_leader_hands_over() {
 async fn a_node_that_was_away_catches_up() {
     let mut stage = Stage::open(16).await.unwrap();
     let leader = stage.cluster.leader().await.unwrap();
-    let follower = stage.cluster.ordinals().into_iter().find(|one| *one != leader).unwrap();
+    let follower = stage
+        .cluster
+        .ordinals()
+        .into_iter()
+        .find(|one| *one != leader)
+        .unwrap();
     stage.cluster.kill(follower).await.unwrap();
     for n in 0..16 {
         stage.report(n).await.unwrap();
     }
-    assert_eq!(stage.cluster.leader().await, Some(leader), "a follower's death changes no leader");
+    assert_eq!(
+        stage.cluster.leader().await,
+        Some(leader),
+        "a follower's death changes no leader"
+    );
     stage.cluster.start_node(follower).unwrap();
     nothing_is_lost(&stage, 16).await;
-    let (one, other) =
-        (stage.cluster.results(leader).await.unwrap(), stage.cluster.results(follower).await.unwrap());
+    let (one, other) = (
+        stage.cluster.results(leader).await.unwrap(),
+        stage.cluster.results(follower).await.unwrap(),
+    );
     assert_eq!((one.statewide, one.units), (other.statewide, other.units));
 }

@@ -10,7 +10,12 @@ async fn refuses_to_start(stage: &mut Stage, code: i32) -> String {
     let before = std::fs::read_to_string(&log).unwrap_or_default().len();
     stage.cluster.start_node(1).unwrap();
     let (status, printed) = stage.cluster.ended(1).await.unwrap();
-    let said = printed.get(before..).unwrap().lines().filter(|line| line.starts_with("tally-node: ")).collect::<Vec<_>>();
+    let said = printed
+        .get(before..)
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("tally-node: "))
+        .collect::<Vec<_>>();
     assert_eq!((status.code(), said.len()), (Some(code), 1), "{printed}");
     said[0].to_owned()
 }
@@ -31,7 +36,11 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(drop).unwrap() }
+        if path.is_dir() {
+            copy(&path, &target)
+        } else {
+            std::fs::copy(&path, &target).map(drop).unwrap()
+        }
     }
 }
 
@@ -39,18 +48,27 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_nodes_directory_is_refused() {
     let mut stage = a_night_then_stop(2).await;
-    let (one, two) = (stage.cluster.folder(1).unwrap(), stage.cluster.folder(2).unwrap());
+    let (one, two) = (
+        stage.cluster.folder(1).unwrap(),
+        stage.cluster.folder(2).unwrap(),
+    );
     std::fs::remove_dir_all(one.join("data")).unwrap();
     copy(&two.join("data"), &one.join("data"));
     let said = refuses_to_start(&mut stage, 78).await;
-    assert!(said.contains("node 2") || said.contains("ordinal 2"), "{said}");
+    assert!(
+        said.contains("node 2") || said.contains("ordinal 2"),
+        "{said}"
+    );
 }
 
 /// Another node's key beside this node's directory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_key_is_refused() {
     let mut stage = a_night_then_stop(2).await;
-    let (one, two) = (stage.cluster.folder(1).unwrap(), stage.cluster.folder(2).unwrap());
+    let (one, two) = (
+        stage.cluster.folder(1).unwrap(),
+        stage.cluster.folder(2).unwrap(),
+    );
     for key in ["log.key", "cosigner.key"] {
         let own = std::fs::read(one.join(key)).unwrap();
         std::fs::copy(two.join(key), one.join(key)).unwrap();
@@ -122,10 +140,15 @@ async fn an_empty_directory_does_not_start_by_itself() {
     }
     let status = stage
         .cluster
-        .wait("the empty node to answer", std::time::Duration::from_secs(10), async || {
-            stage.cluster.statuses().await.into_iter().next().flatten()
-        })
+        .wait(
+            "the empty node to answer",
+            std::time::Duration::from_secs(10),
+            async || stage.cluster.statuses().await.into_iter().next().flatten(),
+        )
         .await
         .unwrap();
-    assert_eq!((status.role.as_str(), status.tree_size), ("uninitialized", 0));
+    assert_eq!(
+        (status.role.as_str(), status.tree_size),
+        ("uninitialized", 0)
+    );
 }

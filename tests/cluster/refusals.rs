@@ -15,20 +15,33 @@ use super::doors::carry;
 
 /// What counts: the tree, the heads and the totals, as a node has them.
 async fn what_counts(stage: &Stage) -> (u64, Vec<u8>, Vec<u8>, proto::v1::ResultsSnapshot) {
-    let size = stage.cluster.statuses().await[0].as_ref().unwrap().tree_size;
+    let size = stage.cluster.statuses().await[0]
+        .as_ref()
+        .unwrap()
+        .tree_size;
     let statuses = stage.cluster.settled(size).await.unwrap();
     let mut results = stage.cluster.results(statuses[0].ordinal).await.unwrap();
     results.leader_heard_ms_ago = 0;
-    (statuses[0].tree_size, statuses[0].root.to_vec(), statuses[0].leaf_digest.to_vec(), results)
+    (
+        statuses[0].tree_size,
+        statuses[0].root.to_vec(),
+        statuses[0].leaf_digest.to_vec(),
+        results,
+    )
 }
 
 /// Every node refuses these bytes for this reason.
 async fn refused(stage: &Stage, note: &[u8], code: &str) {
     for index in 0..3 {
         let answer = carry(stage, index, note).await.unwrap();
-        let AnswerResult::Refused(refusal) = answer.result else { panic!("{code}: {answer:?}") };
+        let AnswerResult::Refused(refusal) = answer.result else {
+            panic!("{code}: {answer:?}")
+        };
         assert_eq!(refusal.code, code, "{}", refusal.message);
-        assert!(!refusal.message.is_empty() && !refusal.advice.is_empty(), "{refusal:?}");
+        assert!(
+            !refusal.message.is_empty() && !refusal.advice.is_empty(),
+            "{refusal:?}"
+        );
     }
 }
 
@@ -36,21 +49,49 @@ async fn refused(stage: &Stage, note: &[u8], code: &str) {
 fn submission(stage: &Stage, n: usize, seed: u64) -> Submission {
     let (unit, worksheet) = stage.unit(n).unwrap();
     let mut random = SeededRandom::new(seed);
-    let header = chair::header(stage.desk.client.election(), &mut random, UnixSeconds::new(1));
-    let figures = Figures { worksheet, evidence: Vec::new() };
-    Submission { header, unit, seq: 1, supersedes: None, channel: None, voucher: None, figures }
+    let header = chair::header(
+        stage.desk.client.election(),
+        &mut random,
+        UnixSeconds::new(1),
+    );
+    let figures = Figures {
+        worksheet,
+        evidence: Vec::new(),
+    };
+    Submission {
+        header,
+        unit,
+        seq: 1,
+        supersedes: None,
+        channel: None,
+        voucher: None,
+        figures,
+    }
 }
 
 fn signed(submission: Submission, keys: &[&SignerKey]) -> Vec<u8> {
-    chair::sign(&Leaf::from(submission), keys).unwrap().bytes().to_vec()
+    chair::sign(&Leaf::from(submission), keys)
+        .unwrap()
+        .bytes()
+        .to_vec()
 }
 
 fn registrars(stage: &Stage) -> Vec<&SignerKey> {
-    stage.people(Role::Registrar).unwrap().iter().take(2).collect()
+    stage
+        .people(Role::Registrar)
+        .unwrap()
+        .iter()
+        .take(2)
+        .collect()
 }
 
 fn operators(stage: &Stage) -> Vec<&SignerKey> {
-    stage.people(Role::Operator).unwrap().iter().take(2).collect()
+    stage
+        .people(Role::Operator)
+        .unwrap()
+        .iter()
+        .take(2)
+        .collect()
 }
 
 /// What the grammar forbids, what names the wrong things, and what the wrong hand signed.
@@ -65,7 +106,10 @@ async fn what_is_not_authentic_is_refused_by_name() {
     let text = good.text();
     let spaced = good.bytes().to_vec();
     let with = |from: &str, to: &str| {
-        String::from_utf8(spaced.clone()).unwrap().replacen(from, to, 1).into_bytes()
+        String::from_utf8(spaced.clone())
+            .unwrap()
+            .replacen(from, to, 1)
+            .into_bytes()
     };
     refused(&stage, &with("\nattendees", "\n\nattendees"), "malformed").await;
     refused(&stage, &[good.bytes(), b"\n"].concat(), "malformed").await;
@@ -83,10 +127,23 @@ async fn what_is_not_authentic_is_refused_by_name() {
     unknown.unit = UnitId::parse("no-such-precinct").unwrap();
     refused(&stage, &signed(unknown, &[key]), "unknown_unit").await;
 
-    let stranger = SignerKey::from_seed(KeyName::parse(key.verifier().name().as_str()).unwrap(), [9; 32]);
-    refused(&stage, &signed(submission(&stage, 1, 4), &[&stranger]), "unknown_key").await;
+    let stranger = SignerKey::from_seed(
+        KeyName::parse(key.verifier().name().as_str()).unwrap(),
+        [9; 32],
+    );
+    refused(
+        &stage,
+        &signed(submission(&stage, 1, 4), &[&stranger]),
+        "unknown_key",
+    )
+    .await;
     let neighbour = stage.chair(&submission(&stage, 2, 0).unit).unwrap();
-    refused(&stage, &signed(submission(&stage, 1, 5), &[neighbour]), "wrong_role").await;
+    refused(
+        &stage,
+        &signed(submission(&stage, 1, 5), &[neighbour]),
+        "wrong_role",
+    )
+    .await;
     let mut alone = submission(&stage, 1, 6);
     alone.channel = Some(Channel::Phone);
     let one = &operators(&stage)[..1];
@@ -107,11 +164,21 @@ async fn a_flipped_bit_is_refused_wherever_it_is() {
         let mut bytes = good.bytes().to_vec();
         bytes[place] ^= 1 << (place % 8);
         let answer = carry(&stage, place % 3, &bytes).await.unwrap();
-        let AnswerResult::Refused(refusal) = answer.result else { panic!("byte {place}: {answer:?}") };
+        let AnswerResult::Refused(refusal) = answer.result else {
+            panic!("byte {place}: {answer:?}")
+        };
         reasons.insert(refusal.code);
     }
-    let expected = ["bad_signature", "malformed", "unknown_unit", "wrong_election"];
-    assert!(expected.iter().all(|code| reasons.contains(*code)), "{reasons:?}");
+    let expected = [
+        "bad_signature",
+        "malformed",
+        "unknown_unit",
+        "wrong_election",
+    ];
+    assert!(
+        expected.iter().all(|code| reasons.contains(*code)),
+        "{reasons:?}"
+    );
     assert_eq!(what_counts(&stage).await, before);
     assert_eq!(stage.report(1).await.unwrap().effect, Effect::Recorded);
 }
@@ -136,30 +203,63 @@ async fn what_was_used_or_revoked_is_refused_by_name() {
     let lost = submission(&stage, 2, 12);
     let lost_key = stage.chair(&lost.unit).unwrap();
     let revoke = Leaf::Revoke(Revoke {
-        header: chair::header(stage.desk.client.election(), &mut SeededRandom::new(13), UnixSeconds::new(1)),
-        key: KeyReference { name: lost_key.verifier().name().clone(), id: lost_key.verifier().id() },
+        header: chair::header(
+            stage.desk.client.election(),
+            &mut SeededRandom::new(13),
+            UnixSeconds::new(1),
+        ),
+        key: KeyReference {
+            name: lost_key.verifier().name().clone(),
+            id: lost_key.verifier().id(),
+        },
         earlier: Earlier::Stand,
         reason: Reason::parse("left in a taxi").unwrap(),
     });
-    stage.act(&revoke, &registrars(&stage)).await.unwrap().receipted().unwrap();
+    stage
+        .act(&revoke, &registrars(&stage))
+        .await
+        .unwrap()
+        .receipted()
+        .unwrap();
     let before = what_counts(&stage).await;
 
     let mut reused = first.clone();
-    reused.figures.worksheet.attendees = caucus::People::new(reused.figures.worksheet.attendees.get() + 1).unwrap();
+    reused.figures.worksheet.attendees =
+        caucus::People::new(reused.figures.worksheet.attendees.get() + 1).unwrap();
     refused(&stage, &signed(reused, &[key]), "id_reuse").await;
     let mut again = submission(&stage, 1, 14);
     again.channel = Some(Channel::Phone);
     again.voucher = by_phone.voucher.clone();
-    refused(&stage, &signed(again.clone(), &operators(&stage)), "voucher_used").await;
+    refused(
+        &stage,
+        &signed(again.clone(), &operators(&stage)),
+        "voucher_used",
+    )
+    .await;
     again.voucher = None;
-    refused(&stage, &signed(again.clone(), &operators(&stage)), "voucher_missing").await;
+    refused(
+        &stage,
+        &signed(again.clone(), &operators(&stage)),
+        "voucher_missing",
+    )
+    .await;
     let other = stage.unit(3).unwrap().0;
     again.voucher = Some(stage.cluster.made.units[&other].vouchers[0].clone());
-    refused(&stage, &signed(again, &operators(&stage)), "voucher_unknown").await;
+    refused(
+        &stage,
+        &signed(again, &operators(&stage)),
+        "voucher_unknown",
+    )
+    .await;
     refused(&stage, &signed(lost, &[lost_key]), "revoked_key").await;
     let mut bare = submission(&stage, 4, 15);
     bare.channel = Some(Channel::Photo);
-    refused(&stage, &signed(bare.clone(), &operators(&stage)), "evidence_missing").await;
+    refused(
+        &stage,
+        &signed(bare.clone(), &operators(&stage)),
+        "evidence_missing",
+    )
+    .await;
     assert_eq!(what_counts(&stage).await, before);
 
     bare.figures.evidence = vec![Evidence {
@@ -191,9 +291,17 @@ async fn rivals_and_corrections_are_recorded() {
     let recorded = stage.desk.send(&note).await.unwrap().receipted().unwrap();
     assert_eq!(recorded.effect, Effect::Rival);
     let after = what_counts(&stage).await;
-    assert_eq!((after.0, &after.3.statewide), (before.0 + 1, &before.3.statewide));
+    assert_eq!(
+        (after.0, &after.3.statewide),
+        (before.0 + 1, &before.3.statewide)
+    );
     let unit = |results: &proto::v1::ResultsSnapshot| {
-        results.units.iter().find(|one| one.unit == rival.unit.as_str()).cloned().unwrap()
+        results
+            .units
+            .iter()
+            .find(|one| one.unit == rival.unit.as_str())
+            .cloned()
+            .unwrap()
     };
     assert_eq!((unit(&after.3).rivals, unit(&after.3).seq), (1, 1));
 

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use caucus::People;
 use client::sheet::Sheet;
 use serde_json::Value;
 use tests::cluster::beside_this_program;
@@ -19,7 +20,12 @@ impl Laptop<'_> {
     /// Runs `tally` with these words.
     fn tally(&self, words: &[&str]) -> Output {
         let made = &self.stage.cluster.made;
-        let nodes: Vec<String> = made.plan.nodes.iter().map(|node| node.api.to_string()).collect();
+        let nodes: Vec<String> = made
+            .plan
+            .nodes
+            .iter()
+            .map(|node| node.api.to_string())
+            .collect();
         Command::new(beside_this_program("tally").unwrap())
             .args(words)
             .env("TALLY_NODES", nodes.join(","))
@@ -47,7 +53,12 @@ fn sheet(stage: &Stage, n: usize, folder: &Path) -> (PathBuf, PathBuf) {
     let path = folder.join(format!("{unit}.json"));
     let sheet = serde_json::to_string(&Sheet::of(&unit, &worksheet)).unwrap();
     std::fs::write(&path, sheet).unwrap();
-    let key = stage.cluster.written.folder.join("chairs").join(format!("{unit}.key"));
+    let key = stage
+        .cluster
+        .written
+        .folder
+        .join("chairs")
+        .join(format!("{unit}.key"));
     (path, key)
 }
 
@@ -58,16 +69,30 @@ async fn an_evening() {
     let mut stage = Stage::prepare(5, 3).unwrap();
     let folder = stage.folder().to_path_buf();
     let (path, key) = sheet(&stage, 0, &folder);
-    let (path, key) = (path.to_str().unwrap().to_owned(), key.to_str().unwrap().to_owned());
-    let submit = ["submit", path.as_str(), "--key", key.as_str(), "--yes", "--wait", "2"];
+    let (path, key) = (
+        path.to_str().unwrap().to_owned(),
+        key.to_str().unwrap().to_owned(),
+    );
+    let submit = [
+        "submit",
+        path.as_str(),
+        "--key",
+        key.as_str(),
+        "--yes",
+        "--wait",
+        "2",
+    ];
 
     // Nothing runs: the report is not sent, and safe.
     let outbox = folder.join("laptop");
-    let laptop = Laptop { stage: &stage, outbox: outbox.clone() };
+    let laptop = Laptop {
+        stage: &stage,
+        outbox: outbox.clone(),
+    };
     let output = laptop.tally(&submit);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("not sent yet, safe here"), "{said}");
+    assert!(said.contains("Not sent yet. It is safe here"), "{said}");
     let listed = laptop.json(&["outbox", "list"], 0);
     assert_eq!(listed["entries"].as_array().unwrap().len(), 1, "{listed}");
 
@@ -75,11 +100,14 @@ async fn an_evening() {
     for ordinal in stage.cluster.ordinals() {
         stage.cluster.start_node(ordinal).unwrap();
     }
-    let laptop = Laptop { stage: &stage, outbox: outbox.clone() };
+    let laptop = Laptop {
+        stage: &stage,
+        outbox: outbox.clone(),
+    };
     let bundle = stage.cluster.written.bundle.to_str().unwrap().to_owned();
     laptop.json(&["cluster", "init", "--bundle", bundle.as_str()], 0);
     let sent = laptop.json(&["outbox", "send"], 0);
-    assert_eq!(sent["entries"][0]["state"], "receipted", "{sent}");
+    assert_eq!(sent["sent"][0]["state"], "receipted", "{sent}");
 
     // The receipt, offline.
     let receipt = std::fs::read_dir(&outbox)
@@ -88,7 +116,7 @@ async fn an_evening() {
         .find(|file| file.extension().is_some_and(|e| e == "receipt"))
         .unwrap();
     let checked = laptop.json(&["receipt", "verify", receipt.to_str().unwrap()], 0);
-    assert_eq!(checked["verdict"], "recorded", "{checked}");
+    assert_eq!(checked["receipts"][0]["verdict"], "recorded", "{checked}");
     let mut bytes = std::fs::read(&receipt).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] = if bytes[middle] == b'A' { b'B' } else { b'A' };
@@ -102,8 +130,23 @@ async fn an_evening() {
     let status = laptop.json(&["status"], 0);
     assert_eq!(status["nodes"].as_array().unwrap().len(), 3, "{status}");
 
-    // A correction takes the head's place.
-    let corrected = laptop.json(&["correct", path.as_str(), "--key", key.as_str(), "--yes"], 0);
+    // The same figures correct nothing; others take the head's place.
+    let same = laptop.json(
+        &["correct", path.as_str(), "--key", key.as_str(), "--yes"],
+        0,
+    );
+    assert_eq!(same["effect"], "unchanged", "{same}");
+    let (unit, mut worksheet) = stage.unit(0).unwrap();
+    worksheet.attendees = People::new(worksheet.attendees.get() + 1).unwrap();
+    std::fs::write(
+        &path,
+        serde_json::to_string(&Sheet::of(&unit, &worksheet)).unwrap(),
+    )
+    .unwrap();
+    let corrected = laptop.json(
+        &["correct", path.as_str(), "--key", key.as_str(), "--yes"],
+        0,
+    );
     assert_eq!(corrected["effect"], "corrected", "{corrected}");
     let results = laptop.json(&["results", "--units"], 0);
     assert_eq!(results["units_reported"], 1, "{results}");
@@ -112,8 +155,17 @@ async fn an_evening() {
     let leader = stage.cluster.leader().await.unwrap();
     stage.cluster.kill(leader).await.unwrap();
     let (path, key) = sheet(&stage, 1, &folder);
-    let laptop = Laptop { stage: &stage, outbox };
-    let words = ["submit", path.to_str().unwrap(), "--key", key.to_str().unwrap(), "--yes"];
+    let laptop = Laptop {
+        stage: &stage,
+        outbox,
+    };
+    let words = [
+        "submit",
+        path.to_str().unwrap(),
+        "--key",
+        key.to_str().unwrap(),
+        "--yes",
+    ];
     let sent = laptop.json(&words, 0);
     assert_eq!(sent["effect"], "recorded", "{sent}");
     laptop.json(&["status"], 5);

@@ -31,7 +31,10 @@ pub fn verify_receipts(
     let mut receipts = Receipts::default();
     for file in std::fs::read_dir(folder)? {
         let path = file?.path();
-        if path.extension().is_none_or(|extension| extension != "receipt") {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "receipt")
+        {
             continue;
         }
         receipts.files += 1;
@@ -40,7 +43,9 @@ pub fn verify_receipts(
             Ok((hash, index)) => {
                 receipts.verified.insert(hash, index);
             }
-            Err(reason) => receipts.failed.push(format!("{}: {reason}", path.display())),
+            Err(reason) => receipts
+                .failed
+                .push(format!("{}: {reason}", path.display())),
         }
     }
     Ok(receipts)
@@ -49,7 +54,9 @@ pub fn verify_receipts(
 fn verify_one(election: &Election, bytes: &[u8]) -> Result<(LeafHash, u64), String> {
     let receipt = UnverifiedReceipt::parse(bytes).map_err(|error| error.to_string())?;
     let verification = receipt.verify(election);
-    let receipt = verification.receipt().ok_or_else(|| verification.summary())?;
+    let receipt = verification
+        .receipt()
+        .ok_or_else(|| verification.summary())?;
     Ok((receipt.leaf_hash(), receipt.index().get()))
 }
 
@@ -73,7 +80,11 @@ impl Log {
             frontier.push(hash);
             places.entry(hash).or_insert(index);
         }
-        Self { root: frontier.root(), places, entries }
+        Self {
+            root: frontier.root(),
+            places,
+            entries,
+        }
     }
 
     /// Where the leaf with this hash is.
@@ -104,12 +115,17 @@ impl Log {
     pub fn recompute(&self, bundle: &Bundle) -> anyhow::Result<caucus::Results> {
         let tables = client::audit::recompute(bundle, &self.entries)?;
         ledger::check(&tables).map_err(|broken| anyhow::anyhow!("{broken}"))?;
-        ledger::View::new(&tables).results()?.context("the log holds no manifest")
+        ledger::View::new(&tables)
+            .results()?
+            .context("the log holds no manifest")
     }
 }
 
 /// Whether a node shows the very results that were recomputed, in every row of every area.
-pub fn same_results(shown: &v1::ResultsSnapshot, computed: &caucus::Results) -> anyhow::Result<bool> {
+pub fn same_results(
+    shown: &v1::ResultsSnapshot,
+    computed: &caucus::Results,
+) -> anyhow::Result<bool> {
     let statewide = same_rows(&shown.statewide, &computed.statewide);
     let areas = shown.counties.iter().chain(&shown.pools);
     let mut same = statewide;

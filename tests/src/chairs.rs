@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use caucus::{SubmissionId, UnitId};
+use client::Client;
 use client::answer::{Effect, Head, Refused};
 use client::chair;
-use client::Client;
 use client::clock::{Clock, SystemClock};
 use client::disk::Directory;
 use client::outbox::{EntryName, Outbox};
@@ -72,14 +72,18 @@ impl Sent {
     pub fn receipted(self) -> anyhow::Result<Receipted> {
         match self {
             Self::Receipted(receipted) => Ok(*receipted),
-            Self::Refused { refusal, .. } => bail!("refused ({}): {}", refusal.code, refusal.message),
+            Self::Refused { refusal, .. } => {
+                bail!("refused ({}): {}", refusal.code, refusal.message)
+            }
         }
     }
 
     /// The code of the refusal; an error where there is a receipt.
     pub fn refused(self) -> anyhow::Result<Refused> {
         match self {
-            Self::Receipted(receipted) => bail!("recorded as leaf {}", receipted.receipt.index().get()),
+            Self::Receipted(receipted) => {
+                bail!("recorded as leaf {}", receipted.receipt.index().get())
+            }
             Self::Refused { refusal, .. } => Ok(refusal),
         }
     }
@@ -90,13 +94,26 @@ impl Desk {
     pub fn open(client: Client, folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let outbox = Outbox::new(Directory::open(folder)?);
-        Ok(Self { client: client.with_schedule(PATIENT), clock: SystemClock::start(), outbox })
+        Ok(Self {
+            client: client.with_schedule(PATIENT),
+            clock: SystemClock::start(),
+            outbox,
+        })
     }
 
     /// Signs a chair's report. The id follows from `seed`, the unit and the number, so that a night can be
     /// repeated.
-    pub fn sign(&self, report: chair::Report, key: &SignerKey, seed: u64) -> anyhow::Result<SignedNote> {
-        let mut ids = Ids { seed, unit: report.unit.clone(), seq: report.seq };
+    pub fn sign(
+        &self,
+        report: chair::Report,
+        key: &SignerKey,
+        seed: u64,
+    ) -> anyhow::Result<SignedNote> {
+        let mut ids = Ids {
+            seed,
+            unit: report.unit.clone(),
+            seq: report.seq,
+        };
         let header = chair::header(self.client.election(), &mut ids, self.clock.unix());
         Ok(chair::report(header, report, key)?)
     }
@@ -124,7 +141,10 @@ impl Desk {
             Delivery::NotYet(known) => {
                 let troubles: Vec<String> =
                     known.troubles.values().map(ToString::to_string).collect();
-                bail!("`{name}` has no receipt yet; it is safe in the outbox ({})", troubles.join("; "))
+                bail!(
+                    "`{name}` has no receipt yet; it is safe in the outbox ({})",
+                    troubles.join("; ")
+                )
             }
         }
     }
@@ -132,8 +152,12 @@ impl Desk {
 
 fn name_of(note: &SignedNote) -> anyhow::Result<EntryName> {
     let leaf = Leaf::parse(note).map_err(|error| anyhow::anyhow!("the note: {error}"))?;
-    let subject = leaf.unit().map_or_else(|| "act".to_owned(), ToString::to_string);
-    let header = leaf.header().context("nobody sends this leaf: it is derived")?;
+    let subject = leaf
+        .unit()
+        .map_or_else(|| "act".to_owned(), ToString::to_string);
+    let header = leaf
+        .header()
+        .context("nobody sends this leaf: it is derived")?;
     Ok(EntryName::new(&subject, &header.id))
 }
 

@@ -97,28 +97,44 @@ impl Cluster {
         let nodes = written
             .node_configs
             .iter()
-            .map(|config| Node { config: config.clone(), process: None })
+            .map(|config| Node {
+                config: config.clone(),
+                process: None,
+            })
             .collect();
-        Ok(Self { made, written, election, connections, nodes, binary: spec.binary })
+        Ok(Self {
+            made,
+            written,
+            election,
+            connections,
+            nodes,
+            binary: spec.binary,
+        })
     }
 
     /// Opens the log with the manifest and waits until every node has it.
     pub async fn initialize(&self) -> anyhow::Result<()> {
-        self.wait("every node to answer", START, async || {
-            let statuses = self.statuses().await;
-            statuses.iter().all(Option::is_some).then_some(())
-        })
-        .await?;
-        client::cluster::initialize(&self.connections, &self.made.bundle, &self.election, &SystemClock::start())
-            .await
-            .context("initialize the cluster")?;
-        self.wait("a leader", START, async || self.leader().await).await?;
+        client::cluster::initialize(
+            &self.connections,
+            &self.made.bundle,
+            &self.election,
+            &SystemClock::start(),
+        )
+        .await
+        .context("initialize the cluster")?;
+        self.wait("a leader", START, async || self.leader().await)
+            .await?;
         Ok(())
     }
 
     /// The ordinals, from 1.
     pub fn ordinals(&self) -> Vec<u64> {
-        self.made.plan.nodes.iter().map(|node| node.ordinal).collect()
+        self.made
+            .plan
+            .nodes
+            .iter()
+            .map(|node| node.ordinal)
+            .collect()
     }
 
     /// Where a node listens for Prometheus and health checks.
@@ -129,7 +145,10 @@ impl Cluster {
     /// The folder that holds a node's configuration, keys and data.
     pub fn folder(&self, ordinal: u64) -> anyhow::Result<PathBuf> {
         let config = &self.node(ordinal)?.config;
-        Ok(config.parent().context("a configuration lies in a folder")?.to_path_buf())
+        Ok(config
+            .parent()
+            .context("a configuration lies in a folder")?
+            .to_path_buf())
     }
 
     /// Starts a node, on the disk it had if it ran before.
@@ -162,13 +181,18 @@ impl Cluster {
 
     /// The process of a node that runs.
     pub fn process(&self, ordinal: u64) -> anyhow::Result<&NodeProcess> {
-        self.node(ordinal)?.process.as_ref().with_context(|| format!("node {ordinal} does not run"))
+        self.node(ordinal)?
+            .process
+            .as_ref()
+            .with_context(|| format!("node {ordinal} does not run"))
     }
 
     /// What every node says of itself, in the order of ordinals; `None` where one does not answer.
     pub async fn statuses(&self) -> Vec<Option<v1::NodeStatus>> {
         let ask = |channel| async move {
-            StatusClient::new(channel).get_status(v1::GetStatusRequest {}).await
+            StatusClient::new(channel)
+                .get_status(v1::GetStatusRequest {})
+                .await
         };
         let answers = self.connections.all(PATIENCE, ask).await;
         answers.into_iter().map(|(_, answer)| answer.ok()).collect()
@@ -178,17 +202,27 @@ impl Cluster {
     pub async fn leader(&self) -> Option<u64> {
         let statuses = self.statuses().await;
         let leads = |status: &v1::NodeStatus| status.role == "leader";
-        statuses.iter().flatten().find(|status| leads(status)).map(|status| status.ordinal)
+        statuses
+            .iter()
+            .flatten()
+            .find(|status| leads(status))
+            .map(|status| status.ordinal)
     }
 
     /// Waits until every running node has applied the same tree, of at least `size` leaves.
     pub async fn settled(&self, size: u64) -> anyhow::Result<Vec<v1::NodeStatus>> {
-        let running = self.nodes.iter().filter(|node| node.process.is_some()).count();
+        let running = self
+            .nodes
+            .iter()
+            .filter(|node| node.process.is_some())
+            .count();
         self.wait("every node to hold the same tree", START, async || {
             let statuses: Vec<_> = self.statuses().await.into_iter().flatten().collect();
             let first = statuses.first()?;
             let same = statuses.iter().all(|one| {
-                one.tree_size == first.tree_size && one.tree_size >= size && one.checkpoint_size == first.tree_size
+                one.tree_size == first.tree_size
+                    && one.tree_size >= size
+                    && one.checkpoint_size == first.tree_size
             });
             (statuses.len() == running && same).then_some(statuses)
         })
@@ -197,10 +231,18 @@ impl Cluster {
 
     /// A node's results from its own state.
     pub async fn results(&self, ordinal: u64) -> anyhow::Result<v1::ResultsSnapshot> {
-        let index = usize::try_from(ordinal)?.checked_sub(1).context("ordinals begin at 1")?;
-        let request = v1::GetResultsRequest { units: true, local: true };
+        let index = usize::try_from(ordinal)?
+            .checked_sub(1)
+            .context("ordinals begin at 1")?;
+        let request = v1::GetResultsRequest {
+            units: true,
+            local: true,
+        };
         let ask = |channel| async move {
-            ResultsClient::new(channel).max_decoding_message_size(64 << 20).get_results(request).await
+            ResultsClient::new(channel)
+                .max_decoding_message_size(64 << 20)
+                .get_results(request)
+                .await
         };
         let answer = self.connections.one(index, PATIENCE, ask).await;
         answer.map_err(|trouble| anyhow::anyhow!("results of node {ordinal}: {trouble}"))
@@ -227,35 +269,43 @@ impl Cluster {
 
     /// Lets the processes outlive this program, and says their ids.
     pub fn leave_running(self) -> anyhow::Result<Vec<u32>> {
-        self.nodes.into_iter().filter_map(|node| node.process).map(NodeProcess::leave_running).collect()
+        self.nodes
+            .into_iter()
+            .filter_map(|node| node.process)
+            .map(NodeProcess::leave_running)
+            .collect()
     }
 
     fn take(&mut self, ordinal: u64) -> anyhow::Result<NodeProcess> {
-        self.node_mut(ordinal)?.process.take().with_context(|| format!("node {ordinal} does not run"))
+        self.node_mut(ordinal)?
+            .process
+            .take()
+            .with_context(|| format!("node {ordinal} does not run"))
     }
 
     fn plan_of(&self, ordinal: u64) -> anyhow::Result<&NodePlan> {
         let mut plans = self.made.plan.nodes.iter();
-        plans.find(|plan| plan.ordinal == ordinal).with_context(|| format!("there is no node {ordinal}"))
+        plans
+            .find(|plan| plan.ordinal == ordinal)
+            .with_context(|| format!("there is no node {ordinal}"))
     }
 
     fn node(&self, ordinal: u64) -> anyhow::Result<&Node> {
         let index = usize::try_from(ordinal)?.wrapping_sub(1);
-        self.nodes.get(index).with_context(|| format!("there is no node {ordinal}"))
+        self.nodes
+            .get(index)
+            .with_context(|| format!("there is no node {ordinal}"))
     }
 
     fn node_mut(&mut self, ordinal: u64) -> anyhow::Result<&mut Node> {
         let index = usize::try_from(ordinal)?.wrapping_sub(1);
-        self.nodes.get_mut(index).with_context(|| format!("there is no node {ordinal}"))
+        self.nodes
+            .get_mut(index)
+            .with_context(|| format!("there is no node {ordinal}"))
     }
 }
 
-fn plan(
-    nodes: u64,
-    roster: Roster,
-    rules: Rules,
-    now: note::UnixSeconds,
-) -> anyhow::Result<Plan> {
+fn plan(nodes: u64, roster: Roster, rules: Rules, now: note::UnixSeconds) -> anyhow::Result<Plan> {
     let mut ports = ports::free(usize::try_from(nodes * 3)?)?.into_iter();
     let mut port = || ports.next().context("too few ports");
     let nodes = (1..=nodes)
@@ -286,7 +336,12 @@ fn plan(
 pub fn beside_this_program(name: &str) -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe().context("find this program")?;
     // A test runs from `deps/` below the folder of the programs.
-    let found = here.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| is_file(path));
+    let found = here
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|path| is_file(path));
     found.with_context(|| format!("`{name}` is not built: run `cargo build --workspace --bins`"))
 }
 

@@ -10,5 +10,8 @@ pub fn free(count: usize) -> anyhow::Result<Vec<SocketAddr>> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a free port"))
         .collect::<anyhow::Result<_>>()?;
-    listeners.iter().map(|listener| listener.local_addr().context("read the port")).collect()
+    listeners
+        .iter()
+        .map(|listener| listener.local_addr().context("read the port"))
+        .collect()
 }

@@ -33,7 +33,10 @@ impl NodeProcess {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("start `{}`", binary.display()))?;
-        Ok(Self { child, log: log.to_path_buf() })
+        Ok(Self {
+            child,
+            log: log.to_path_buf(),
+        })
     }
 
     /// The process id, while it runs.
@@ -71,7 +74,10 @@ impl NodeProcess {
     pub fn resident_kib(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("the node has ended")?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
         let number = line.trim().trim_end_matches("kB").trim();
         number.parse().with_context(|| format!("read `{line}`"))
     }

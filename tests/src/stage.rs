@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use caucus::{UnitId, Worksheet};
-use client::chair;
 use client::Client;
+use client::chair;
 use note::{SignedNote, SignerKey};
 use receipt::Leaf;
 use receipt::leaf::Role;
@@ -54,7 +54,12 @@ impl Stage {
         })?;
         let client = Client::new(cluster.connections.clone(), Arc::clone(&cluster.election));
         let desk = Desk::open(client, &folder.path().join("outbox"))?;
-        Ok(Self { cluster, night, desk, folder })
+        Ok(Self {
+            cluster,
+            night,
+            desk,
+            folder,
+        })
     }
 
     /// The folder of the stage.
@@ -70,19 +75,31 @@ impl Stage {
 
     /// The chair's key of a unit.
     pub fn chair(&self, unit: &UnitId) -> anyhow::Result<&SignerKey> {
-        Ok(&self.cluster.made.units.get(unit).context("a unit without keys")?.a)
+        Ok(&self
+            .cluster
+            .made
+            .units
+            .get(unit)
+            .context("a unit without keys")?
+            .a)
     }
 
     /// People of a role.
     pub fn people(&self, role: Role) -> anyhow::Result<&[SignerKey]> {
-        Ok(self.cluster.made.people.get(&role).context("nobody has that role")?)
+        Ok(self
+            .cluster
+            .made
+            .people
+            .get(&role)
+            .context("nobody has that role")?)
     }
 
     /// The signed first report of unit number `n`.
     pub fn note(&self, n: usize) -> anyhow::Result<SignedNote> {
         let (unit, worksheet) = self.unit(n)?;
         let key = self.chair(&unit)?;
-        self.desk.sign(chair::Report::first(unit, worksheet), key, SEED)
+        self.desk
+            .sign(chair::Report::first(unit, worksheet), key, SEED)
     }
 
     /// Sends the first report of unit number `n`, until it has its receipt.

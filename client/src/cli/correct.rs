@@ -7,6 +7,7 @@ use clap::Args;
 use merkle::{LeafHash, leaf_hash};
 use proto::v1;
 use receipt::Leaf;
+use serde::Serialize;
 
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
@@ -40,6 +41,14 @@ struct Standing {
     worksheet: Option<Worksheet>,
 }
 
+/// The answer when there is nothing to correct.
+#[derive(Serialize)]
+struct Unchanged {
+    unit: String,
+    leaf_index: u64,
+    effect: &'static str,
+}
+
 impl Correct {
     pub(crate) fn run(self, output: Output) -> Outcome {
         on_network(self.correct(output))
@@ -60,7 +69,14 @@ impl Correct {
         if let Some(before) = &standing.worksheet {
             let changes = changes(before, &worksheet);
             if changes.is_empty() {
-                output.say("these are the very figures that stand; nothing was sent");
+                let same = Unchanged {
+                    unit: desk.unit.id.to_string(),
+                    leaf_index: standing.leaf_index,
+                    effect: "unchanged",
+                };
+                output.result("tally.unchanged/v1", &same, || {
+                    "These are the very figures that stand; nothing was sent.".to_owned()
+                })?;
                 return Ok(Exit::Done);
             }
             output.say(&format!("corrects leaf {}:", standing.leaf_index));

@@ -26,7 +26,11 @@ pub fn write_rules(root: &Path, folder: &Path) -> anyhow::Result<()> {
             })
             .collect();
         ensure!(!rules.is_empty(), "`{}` asks nothing", path.display());
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         // JSON is YAML, so promtool reads it.
         let text = json!({ "groups": [{ "name": name, "rules": rules }] }).to_string();
         let file = folder.join(format!("{name}.yml"));
@@ -44,7 +48,10 @@ pub fn metrics_named(root: &Path) -> anyhow::Result<BTreeSet<String>> {
     for path in files(&root.join("ops/prometheus/rules"), "yml")? {
         let rules = fs::read_to_string(&path)?;
         texts.extend(
-            rules.lines().filter_map(|line| line.trim().strip_prefix("expr:")).map(str::to_owned),
+            rules
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("expr:"))
+                .map(str::to_owned),
         );
     }
     Ok(texts.iter().flat_map(|text| names(text)).collect())
@@ -70,7 +77,10 @@ fn expressions(path: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 fn boards(root: &Path) -> anyhow::Result<Vec<PathBuf>> {

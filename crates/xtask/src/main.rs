@@ -44,7 +44,9 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
                 .run()
                 .context("generate proto/src/gen")
         }
-        ["dashboard-rules", folder] => dashboards::write_rules(&xtask::root(), &PathBuf::from(folder)),
+        ["dashboard-rules", folder] => {
+            dashboards::write_rules(&xtask::root(), &PathBuf::from(folder))
+        }
         _ => bail!("{USAGE}"),
     }
 }

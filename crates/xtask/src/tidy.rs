@@ -17,14 +17,17 @@ const LONGEST_FILE_LINES: usize = 700;
 
 /// One sentence per difference; empty when the tree is tidy.
 pub fn problems(root: &Path) -> anyhow::Result<Vec<String>> {
-    let document = fs::read_to_string(root.join("crates/README.md")).context("read the architecture")?;
+    let document =
+        fs::read_to_string(root.join("crates/README.md")).context("read the architecture")?;
     let drawn = arrows_drawn(&document)?;
     let built = arrows_built(root)?;
     let mut problems = compare(&drawn, &built);
     for name in BELOW_THE_LINE {
         let head = fs::read_to_string(root.join(format!("crates/{name}/src/lib.rs")))?;
         if !head.contains("#![cfg_attr(not(test), no_std)]") {
-            problems.push(format!("crates/{name} lies below the line and does not say `no_std`"));
+            problems.push(format!(
+                "crates/{name} lies below the line and does not say `no_std`"
+            ));
         }
     }
     for path in sources(root)? {
@@ -43,7 +46,9 @@ fn arrows_drawn(document: &str) -> anyhow::Result<BTreeMap<String, BTreeSet<Stri
         .context("crates/README.md has no block headed `arrows`")?;
     let mut arrows = BTreeMap::new();
     for line in block.lines().filter(|line| line.contains('→')) {
-        let Some((from, to)) = line.split_once('→') else { bail!("no arrow in `{line}`") };
+        let Some((from, to)) = line.split_once('→') else {
+            bail!("no arrow in `{line}`")
+        };
         let to = to.split_whitespace().map(str::to_owned).collect();
         let before = arrows.insert(from.trim().to_owned(), to);
         ensure!(before.is_none(), "`{}` is drawn twice", from.trim());
@@ -55,26 +60,54 @@ fn arrows_drawn(document: &str) -> anyhow::Result<BTreeMap<String, BTreeSet<Stri
 fn arrows_built(root: &Path) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--locked"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+            "--locked",
+        ])
         .current_dir(root)
         .output()
         .context("run cargo metadata")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata.get("packages").and_then(Value::as_array).context("no packages")?;
+    let packages = metadata
+        .get("packages")
+        .and_then(Value::as_array)
+        .context("no packages")?;
     let members: BTreeSet<String> = packages.iter().map(name).collect();
-    Ok(packages.iter().map(|package| (name(package), needs(package, &members))).collect())
+    Ok(packages
+        .iter()
+        .map(|package| (name(package), needs(package, &members)))
+        .collect())
 }
 
 fn name(value: &Value) -> String {
-    value.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+    value
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The members that a package depends on; what only its tests need is left out.
 fn needs(package: &Value, members: &BTreeSet<String>) -> BTreeSet<String> {
-    let all = package.get("dependencies").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let all = package
+        .get("dependencies")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     let shipped = |one: &&Value| one.get("kind").is_none_or(Value::is_null);
-    all.iter().filter(shipped).map(name).filter(|name| members.contains(name)).collect()
+    all.iter()
+        .filter(shipped)
+        .map(name)
+        .filter(|name| members.contains(name))
+        .collect()
 }
 
 fn compare(
@@ -84,15 +117,23 @@ fn compare(
     let mut problems = Vec::new();
     for name in drawn.keys().chain(built.keys()).collect::<BTreeSet<_>>() {
         let (Some(drawn), Some(built)) = (drawn.get(name), built.get(name)) else {
-            let missing = if built.contains_key(name) { "drawn" } else { "a member" };
+            let missing = if built.contains_key(name) {
+                "drawn"
+            } else {
+                "a member"
+            };
             problems.push(format!("`{name}` is not {missing}"));
             continue;
         };
         for extra in built.difference(drawn) {
-            problems.push(format!("`{name}` depends on `{extra}`, and no arrow says so"));
+            problems.push(format!(
+                "`{name}` depends on `{extra}`, and no arrow says so"
+            ));
         }
         for unused in drawn.difference(built) {
-            problems.push(format!("an arrow leads from `{name}` to `{unused}`, and nothing goes along it"));
+            problems.push(format!(
+                "an arrow leads from `{name}` to `{unused}`, and nothing goes along it"
+            ));
         }
     }
     problems
@@ -117,7 +158,11 @@ fn sources(root: &Path) -> anyhow::Result<Vec<String>> {
         .current_dir(root)
         .output()
         .context("run git ls-files")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8(output.stdout)?
         .lines()
         .filter(|path| !path.contains("/gen/"))
@@ -140,7 +185,10 @@ mod tests {
     fn arrows_are_compared_both_ways() {
         let drawn = arrows_drawn("```arrows\n node → store note\n store →\n```\n").unwrap();
         let built = BTreeMap::from([
-            ("node".to_owned(), BTreeSet::from(["store".to_owned(), "merkle".to_owned()])),
+            (
+                "node".to_owned(),
+                BTreeSet::from(["store".to_owned(), "merkle".to_owned()]),
+            ),
             ("store".to_owned(), BTreeSet::new()),
             ("merkle".to_owned(), BTreeSet::new()),
         ]);

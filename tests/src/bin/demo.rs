@@ -20,7 +20,11 @@ async fn main() -> ExitCode {
             } else {
                 anstream::println!("{summary}");
             }
-            if summary.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if summary.holds() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             anstream::eprintln!("error: {error:#}");

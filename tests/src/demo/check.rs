@@ -42,18 +42,22 @@ pub(super) async fn after_the_night(
 ) -> anyhow::Result<Checked> {
     let size = u64::try_from(night.reports.len() + 1)?;
     let statuses = cluster.settled(size).await?;
-    let receipts =
-        verify_receipts(outbox, &cluster.written.bundle, cluster.made.fingerprint)?;
+    let receipts = verify_receipts(outbox, &cluster.written.bundle, cluster.made.fingerprint)?;
 
     let mut lost = night.reports.len().saturating_sub(course.receipted.len());
     let mut roots_equal = true;
     let mut logs = Vec::new();
     for (index, status) in statuses.iter().enumerate() {
         let fetched = client::audit::fetch_log(&cluster.connections, index).await;
-        let entries = fetched.map_err(|trouble| anyhow::anyhow!("read the log of a node: {trouble}"))?;
+        let entries =
+            fetched.map_err(|trouble| anyhow::anyhow!("read the log of a node: {trouble}"))?;
         let log = Log::new(entries);
         roots_equal &= log.root.as_bytes().as_slice() == status.root.as_ref();
-        lost += receipts.verified.iter().filter(|(hash, at)| log.index_of(hash) != Some(**at)).count();
+        lost += receipts
+            .verified
+            .iter()
+            .filter(|(hash, at)| log.index_of(hash) != Some(**at))
+            .count();
         logs.push(log);
     }
     let log = logs.first().context("there is no node")?;

@@ -40,7 +40,10 @@ pub(super) struct Pair {
 impl Compared {
     /// Whether nothing differs.
     pub(super) fn all_equal(&self) -> bool {
-        let pairs = self.first_alignment.values().chain(self.final_alignment.values());
+        let pairs = self
+            .first_alignment
+            .values()
+            .chain(self.final_alignment.values());
         self.units > 0
             && self.units_sde_equal == self.units
             && self.units_votes_equal == self.units
@@ -50,19 +53,34 @@ impl Compared {
 
 /// Compares what a node shows with what was published.
 pub(super) fn compare(night: &Night, checked: &Checked) -> anyhow::Result<Compared> {
-    let mut compared = Compared { units: night.published.len(), ..Compared::default() };
+    let mut compared = Compared {
+        units: night.published.len(),
+        ..Compared::default()
+    };
     for (id, published) in &night.published {
-        let shown = checked.shown.units.iter().find(|unit| unit.unit == id.as_str());
+        let shown = checked
+            .shown
+            .units
+            .iter()
+            .find(|unit| unit.unit == id.as_str());
         let shown = shown.with_context(|| format!("no node shows unit `{id}`"))?;
-        let rows: BTreeMap<&str, _> =
-            shown.groups.iter().map(|row| (row.group.as_str(), row)).collect();
+        let rows: BTreeMap<&str, _> = shown
+            .groups
+            .iter()
+            .map(|row| (row.group.as_str(), row))
+            .collect();
         let (mut votes, mut sde) = (true, true);
         for (group, cell) in &published.cells {
-            let row = rows.get(group.as_str()).with_context(|| format!("{id} has no `{group}`"))?;
+            let row = rows
+                .get(group.as_str())
+                .with_context(|| format!("{id} has no `{group}`"))?;
             votes &= row.first_alignment == cell.first && row.final_alignment == cell.last;
             if row.sde != cell.sde {
                 sde = false;
-                compared.differences.push(format!("{id} {group}: {} here, {} published", row.sde, cell.sde));
+                compared.differences.push(format!(
+                    "{id} {group}: {} here, {} published",
+                    row.sde, cell.sde
+                ));
             }
         }
         compared.units_votes_equal += usize::from(votes);
@@ -70,11 +88,21 @@ pub(super) fn compare(night: &Night, checked: &Checked) -> anyhow::Result<Compar
     }
     for row in &checked.results.statewide {
         let published = |figure: fn(&Published, &GroupId) -> u64| {
-            night.published.values().map(|unit| figure(unit, &row.group)).sum()
+            night
+                .published
+                .values()
+                .map(|unit| figure(unit, &row.group))
+                .sum()
         };
         let name = row.group.to_string();
-        let first = Pair { here: row.first.get(), published: published(first_of) };
-        let last = Pair { here: row.last.get(), published: published(last_of) };
+        let first = Pair {
+            here: row.first.get(),
+            published: published(first_of),
+        };
+        let last = Pair {
+            here: row.last.get(),
+            published: published(last_of),
+        };
         compared.first_alignment.insert(name.clone(), first);
         compared.final_alignment.insert(name, last);
     }

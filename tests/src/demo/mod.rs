@@ -40,7 +40,10 @@ pub async fn run(options: &Options) -> anyhow::Result<Summary> {
     let outbox = place.path.join("outbox");
     let course = night::hold(&mut cluster, &night, &outbox, options).await?;
     let checked = check::after_the_night(&cluster, &night, &outbox, &course).await?;
-    let fed = options.feed.as_ref().map(|_| feed::compare(&night, &checked));
+    let fed = options
+        .feed
+        .as_ref()
+        .map(|_| feed::compare(&night, &checked));
     let mut summary = Summary::new(options, &night, &course, checked, fed.transpose()?);
     summary.elapsed_ms = summary::millis(clock.monotonic());
     if options.keep {
@@ -53,9 +56,10 @@ fn make_night(options: &Options) -> anyhow::Result<Night> {
     match &options.feed {
         Some(folder) => Night::from_release(folder)
             .with_context(|| format!("read the releases in `{}`", folder.display())),
-        None if options.quick => {
-            Ok(Night::generate(options.seed, &Scale::units(options::QUICK_UNITS)))
-        }
+        None if options.quick => Ok(Night::generate(
+            options.seed,
+            &Scale::units(options::QUICK_UNITS),
+        )),
         None => Ok(Night::generate(options.seed, &Scale::iowa_2020())),
     }
 }
@@ -70,9 +74,15 @@ impl Place {
     fn make(keep: bool) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("tally-demo-").tempdir()?;
         Ok(if keep {
-            Self { path: folder.keep(), temporary: None }
+            Self {
+                path: folder.keep(),
+                temporary: None,
+            }
         } else {
-            Self { path: folder.path().to_path_buf(), temporary: Some(folder) }
+            Self {
+                path: folder.path().to_path_buf(),
+                temporary: Some(folder),
+            }
         })
     }
 }
@@ -80,15 +90,30 @@ impl Place {
 /// Leaves the cluster up and says how to use it and how to end it.
 fn keep(cluster: Cluster, place: Place, summary: &mut Summary) -> anyhow::Result<()> {
     let environment = cluster.written.folder.join("tally.env");
-    let apis: Vec<String> = cluster.made.plan.nodes.iter().map(|node| node.api.to_string()).collect();
-    let operations: Vec<String> =
-        cluster.made.plan.nodes.iter().map(|node| format!("http://{}/metrics", node.operations)).collect();
+    let apis: Vec<String> = cluster
+        .made
+        .plan
+        .nodes
+        .iter()
+        .map(|node| node.api.to_string())
+        .collect();
+    let operations: Vec<String> = cluster
+        .made
+        .plan
+        .nodes
+        .iter()
+        .map(|node| format!("http://{}/metrics", node.operations))
+        .collect();
     let receipt = std::fs::read_dir(place.path.join("outbox"))?
         .filter_map(|file| Some(file.ok()?.path()))
         .find(|path| path.extension().is_some_and(|e| e == "receipt"))
         .context("no receipt was kept")?;
     let tally = beside_this_program("tally")?;
-    let ids: Vec<String> = cluster.leave_running()?.iter().map(u32::to_string).collect();
+    let ids: Vec<String> = cluster
+        .leave_running()?
+        .iter()
+        .map(u32::to_string)
+        .collect();
     summary.kept = Some(summary::Kept {
         apis,
         operations,

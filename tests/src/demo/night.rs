@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use client::Client;
 use client::answer::Effect;
 use client::chair;
-use client::Client;
 use client::clock::{Clock, SystemClock};
 use client::election::Made;
 use futures::StreamExt;
@@ -85,7 +85,12 @@ pub(super) async fn hold(
     )?;
     let took = clock.monotonic().saturating_sub(began);
     bar.finish_and_clear();
-    Ok(Course { receipted, leaders: fault.leaders, killed: fault.killed, took })
+    Ok(Course {
+        receipted,
+        leaders: fault.leaders,
+        killed: fault.killed,
+        took,
+    })
 }
 
 /// Every chair reports, in the order of arrival, a bounded number at a time.
@@ -97,18 +102,28 @@ async fn report_all(
     tell: impl Fn(usize),
 ) -> anyhow::Result<Vec<Receipted>> {
     let reports = night.reports.iter().map(|report| async move {
-        let keys = made.units.get(&report.unit).context("a unit without keys")?;
+        let keys = made
+            .units
+            .get(&report.unit)
+            .context("a unit without keys")?;
         let first = chair::Report::first(report.unit.clone(), report.worksheet.clone());
         let note = desk.sign(first, &keys.a, options.seed)?;
-        let sent = desk.send(&note).await.with_context(|| format!("unit {}", report.unit))?;
-        sent.receipted().with_context(|| format!("unit {}", report.unit))
+        let sent = desk
+            .send(&note)
+            .await
+            .with_context(|| format!("unit {}", report.unit))?;
+        sent.receipted()
+            .with_context(|| format!("unit {}", report.unit))
     });
     let mut under_way =
         futures::stream::iter(reports).buffer_unordered(usize::from(options.chairs));
     let mut all = Vec::with_capacity(night.reports.len());
     while let Some(receipted) = under_way.next().await {
         let receipted: Receipted = receipted?;
-        ensure!(receipted.effect != Effect::Rival, "a first report was taken for a rival");
+        ensure!(
+            receipted.effect != Effect::Rival,
+            "a first report was taken for a rival"
+        );
         all.push(receipted);
         tell(all.len());
     }
@@ -129,17 +144,27 @@ async fn kill_and_restart(
     mut counted: watch::Receiver<usize>,
     bar: &ProgressBar,
 ) -> anyhow::Result<Fault> {
-    counted.wait_for(|done| done * 100 >= units * KILL_AT_PERCENT).await?;
+    counted
+        .wait_for(|done| done * 100 >= units * KILL_AT_PERCENT)
+        .await?;
     let first = cluster.leader().await.context("nobody leads")?;
     let killed = clock.monotonic();
     cluster.kill(first).await?;
     bar.set_message(format!("n{first}, the leader, was killed"));
 
-    counted.wait_for(|done| done * 100 >= units * RESTART_AT_PERCENT).await?;
-    let second = cluster.leader().await.context("nobody leads after the kill")?;
+    counted
+        .wait_for(|done| done * 100 >= units * RESTART_AT_PERCENT)
+        .await?;
+    let second = cluster
+        .leader()
+        .await
+        .context("nobody leads after the kill")?;
     cluster.start_node(first)?;
     bar.set_message(format!("n{second} leads, n{first} was started again"));
-    Ok(Fault { leaders: (first, second), killed })
+    Ok(Fault {
+        leaders: (first, second),
+        killed,
+    })
 }
 
 fn progress(units: usize, options: &Options) -> ProgressBar {

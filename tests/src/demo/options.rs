@@ -10,12 +10,15 @@ pub(super) const QUICK_UNITS: u64 = 240;
 /// A whole caucus night on this machine: three nodes, signed reports, receipts, and the leader killed on
 /// the way.
 #[derive(Debug, Parser)]
-#[command(name = "demo", after_help = "\
+#[command(
+    name = "demo",
+    after_help = "\
 examples:
   ./ops/demo                       a generated night of 1,765 units
   ./ops/demo --json                the same, one line of JSON
   ./ops/demo --feed DIR            the real releases of February 2020 in DIR
-  ./ops/demo --keep                leave the cluster up and say how to use it")]
+  ./ops/demo --keep                leave the cluster up and say how to use it"
+)]
 pub struct Options {
     /// Print one line of JSON instead of the summary
     #[arg(long)]

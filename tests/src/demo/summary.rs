@@ -80,7 +80,10 @@ impl Summary {
         let status = checked.statuses.first();
         let name = |group: &str| {
             let rows = &checked.shown.statewide;
-            rows.iter().find(|row| row.group == group).map_or(group, |row| &row.name).to_owned()
+            rows.iter()
+                .find(|row| row.group == group)
+                .map_or(group, |row| &row.name)
+                .to_owned()
         };
         let mut rows: Vec<_> = checked.results.statewide.iter().collect();
         rows.sort_by(|a, b| b.sde.cmp(&a.sde).then_with(|| b.last.cmp(&a.last)));
@@ -102,7 +105,11 @@ impl Summary {
             leader_after: course.leaders.1,
             tree_size: status.map_or(0, |status| status.tree_size),
             root: status.map(|status| hex(&status.root)).unwrap_or_default(),
-            node_memory_mib: checked.resident_kib.iter().map(|kib| kib.div_ceil(1024)).collect(),
+            node_memory_mib: checked
+                .resident_kib
+                .iter()
+                .map(|kib| kib.div_ceil(1024))
+                .collect(),
             units_held: checked.shown.units_held,
             results: rows
                 .into_iter()
@@ -149,10 +156,16 @@ impl Latency {
             }
         }
         let at = |quantile: f64| {
-            let micros = histogram.as_ref().map_or(0, |all| all.value_at_quantile(quantile));
+            let micros = histogram
+                .as_ref()
+                .map_or(0, |all| all.value_at_quantile(quantile));
             Duration::from_micros(micros).as_secs_f64() * 1000.0
         };
-        Self { p50: at(0.5), p99: at(0.99), max: at(1.0) }
+        Self {
+            p50: at(0.5),
+            p99: at(0.99),
+            max: at(1.0),
+        }
     }
 }
 
@@ -160,49 +173,109 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = |holds: bool| if holds { "✓" } else { "✗" };
         writeln!(f, "The night")?;
-        writeln!(f, "  {} units reported to {} nodes; n{} led and was killed, n{} took over and n{} came back.",
-            self.units, self.nodes, self.leader_killed, self.leader_after, self.leader_killed)?;
-        writeln!(f, "  Longest time without a receipt around the kill: {} ms.", self.failover_gap_ms)?;
-        writeln!(f, "  {} receipts a second; half within {:.1} ms, 99 of 100 within {:.0} ms, all within {:.0} ms.",
-            self.reports_per_s, self.latency_ms.p50, self.latency_ms.p99, self.latency_ms.max)?;
+        writeln!(
+            f,
+            "  {} units reported to {} nodes; n{} led and was killed, n{} took over and n{} came back.",
+            self.units, self.nodes, self.leader_killed, self.leader_after, self.leader_killed
+        )?;
+        writeln!(
+            f,
+            "  Longest time without a receipt around the kill: {} ms.",
+            self.failover_gap_ms
+        )?;
+        writeln!(
+            f,
+            "  {} receipts a second; half within {:.1} ms, 99 of 100 within {:.0} ms, all within {:.0} ms.",
+            self.reports_per_s, self.latency_ms.p50, self.latency_ms.p99, self.latency_ms.max
+        )?;
         let memory: Vec<String> = self.node_memory_mib.iter().map(u64::to_string).collect();
-        writeln!(f, "  Memory of the nodes at rest: {} MiB.", memory.join(", "))?;
+        writeln!(
+            f,
+            "  Memory of the nodes at rest: {} MiB.",
+            memory.join(", ")
+        )?;
         writeln!(f, "\nAfterwards")?;
-        writeln!(f, "  {} {} of {} receipts verify, with the election's bundle alone",
-            mark(self.receipts_verified == self.units), self.receipts_verified, self.units)?;
+        writeln!(
+            f,
+            "  {} {} of {} receipts verify, with the election's bundle alone",
+            mark(self.receipts_verified == self.units),
+            self.receipts_verified,
+            self.units
+        )?;
         for reason in self.receipts_failed.iter().take(5) {
             writeln!(f, "      {reason}")?;
         }
-        writeln!(f, "  {} {} reports lost, {} counted twice",
-            mark(self.lost == 0 && self.duplicates == 0), self.lost, self.duplicates)?;
-        writeln!(f, "  {} all nodes have the root of {} leaves that the leaves themselves give",
-            mark(self.roots_equal), self.tree_size)?;
-        writeln!(f, "  {} all nodes show the totals that the leaves alone give",
-            mark(self.totals_equal_recomputed))?;
-        writeln!(f, "  – {} units are held for a person: their sheets contradict themselves", self.units_held)?;
+        writeln!(
+            f,
+            "  {} {} reports lost, {} counted twice",
+            mark(self.lost == 0 && self.duplicates == 0),
+            self.lost,
+            self.duplicates
+        )?;
+        writeln!(
+            f,
+            "  {} all nodes have the root of {} leaves that the leaves themselves give",
+            mark(self.roots_equal),
+            self.tree_size
+        )?;
+        writeln!(
+            f,
+            "  {} all nodes show the totals that the leaves alone give",
+            mark(self.totals_equal_recomputed)
+        )?;
+        writeln!(
+            f,
+            "  – {} units are held for a person: their sheets contradict themselves",
+            self.units_held
+        )?;
         self.write_results(f)?;
         self.write_feed(f)?;
         self.write_kept(f)?;
-        write!(f, "\n{} in {:.1} s.", if self.holds() { "Everything holds" } else { "SOMETHING DOES NOT HOLD" },
-            Duration::from_millis(self.elapsed_ms).as_secs_f64())
+        write!(
+            f,
+            "\n{} in {:.1} s.",
+            if self.holds() {
+                "Everything holds"
+            } else {
+                "SOMETHING DOES NOT HOLD"
+            },
+            Duration::from_millis(self.elapsed_ms).as_secs_f64()
+        )
     }
 }
 
 impl Summary {
     fn write_results(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n  {:<18} {:>16} {:>16} {:>26}", "", "first alignment", "final alignment", "state delegate equivalents")?;
+        writeln!(
+            f,
+            "\n  {:<18} {:>16} {:>16} {:>26}",
+            "", "first alignment", "final alignment", "state delegate equivalents"
+        )?;
         for row in &self.results {
-            writeln!(f, "  {:<18} {:>16} {:>16} {:>26}", row.group, row.first_alignment, row.final_alignment, row.sde)?;
+            writeln!(
+                f,
+                "  {:<18} {:>16} {:>16} {:>26}",
+                row.group, row.first_alignment, row.final_alignment, row.sde
+            )?;
         }
         Ok(())
     }
 
     fn write_feed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(feed) = &self.feed else { return Ok(()) };
+        let Some(feed) = &self.feed else {
+            return Ok(());
+        };
         writeln!(f, "\nAgainst the release of 2020")?;
-        writeln!(f, "  {} of {} units have the published state delegate equivalents to four decimals",
-            feed.units_sde_equal, feed.units)?;
-        writeln!(f, "  {} of {} units have the published counts in both alignments", feed.units_votes_equal, feed.units)?;
+        writeln!(
+            f,
+            "  {} of {} units have the published state delegate equivalents to four decimals",
+            feed.units_sde_equal, feed.units
+        )?;
+        writeln!(
+            f,
+            "  {} of {} units have the published counts in both alignments",
+            feed.units_votes_equal, feed.units
+        )?;
         for difference in feed.differences.iter().take(5) {
             writeln!(f, "      {difference}")?;
         }
@@ -210,7 +283,9 @@ impl Summary {
     }
 
     fn write_kept(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(kept) = &self.kept else { return Ok(()) };
+        let Some(kept) = &self.kept else {
+            return Ok(());
+        };
         writeln!(f, "\nThe cluster is up: {}", kept.apis.join(", "))?;
         writeln!(f, "Metrics: {}", kept.operations.join(", "))?;
         writeln!(f, "Try:")?;
