@@ -183,80 +183,49 @@ async fn a_flipped_bit_is_refused_wherever_it_is() {
     assert_eq!(stage.report(1).await.unwrap().effect, Effect::Recorded);
 }
 
-/// An id, a voucher, a key: each is good once, or as long as it is good.
+/// Sends a signed submission until it has its receipt.
+async fn recorded(stage: &Stage, bytes: &[u8]) {
+    let note = SignedNote::parse(bytes).unwrap();
+    stage.desk.send(&note).await.unwrap().receipted().unwrap();
+}
+
+/// An id and a voucher are good once, and a report without the chair's key needs one or a photograph.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_used_or_revoked_is_refused_by_name() {
+async fn what_was_used_is_refused_by_name() {
     let stage = Stage::open(8).await.unwrap();
+    let operators = operators(&stage);
     let first = submission(&stage, 0, 10);
     let key = stage.chair(&first.unit).unwrap();
-    let sent = SignedNote::parse(&signed(first.clone(), &[key])).unwrap();
-    stage.desk.send(&sent).await.unwrap().receipted().unwrap();
-
-    // By telephone: two operators and a voucher.
+    recorded(&stage, &signed(first.clone(), &[key])).await;
     let mut by_phone = submission(&stage, 1, 11);
     by_phone.channel = Some(Channel::Phone);
     by_phone.voucher = Some(stage.cluster.made.units[&by_phone.unit].vouchers[0].clone());
-    let note = SignedNote::parse(&signed(by_phone.clone(), &operators(&stage))).unwrap();
-    stage.desk.send(&note).await.unwrap().receipted().unwrap();
-
-    // A key is revoked.
-    let lost = submission(&stage, 2, 12);
-    let lost_key = stage.chair(&lost.unit).unwrap();
-    let revoke = Leaf::Revoke(Revoke {
-        header: chair::header(
-            stage.desk.client.election(),
-            &mut SeededRandom::new(13),
-            UnixSeconds::new(1),
-        ),
-        key: KeyReference {
-            name: lost_key.verifier().name().clone(),
-            id: lost_key.verifier().id(),
-        },
-        earlier: Earlier::Stand,
-        reason: Reason::parse("left in a taxi").unwrap(),
-    });
-    stage
-        .act(&revoke, &registrars(&stage))
-        .await
-        .unwrap()
-        .receipted()
-        .unwrap();
+    recorded(&stage, &signed(by_phone.clone(), &operators)).await;
     let before = what_counts(&stage).await;
 
     let mut reused = first.clone();
-    reused.figures.worksheet.attendees =
-        caucus::People::new(reused.figures.worksheet.attendees.get() + 1).unwrap();
+    let attendees = reused.figures.worksheet.attendees.get() + 1;
+    reused.figures.worksheet.attendees = caucus::People::new(attendees).unwrap();
     refused(&stage, &signed(reused, &[key]), "id_reuse").await;
     let mut again = submission(&stage, 1, 14);
     again.channel = Some(Channel::Phone);
     again.voucher = by_phone.voucher.clone();
-    refused(
-        &stage,
-        &signed(again.clone(), &operators(&stage)),
-        "voucher_used",
-    )
-    .await;
+    refused(&stage, &signed(again.clone(), &operators), "voucher_used").await;
     again.voucher = None;
     refused(
         &stage,
-        &signed(again.clone(), &operators(&stage)),
+        &signed(again.clone(), &operators),
         "voucher_missing",
     )
     .await;
     let other = stage.unit(3).unwrap().0;
     again.voucher = Some(stage.cluster.made.units[&other].vouchers[0].clone());
-    refused(
-        &stage,
-        &signed(again, &operators(&stage)),
-        "voucher_unknown",
-    )
-    .await;
-    refused(&stage, &signed(lost, &[lost_key]), "revoked_key").await;
+    refused(&stage, &signed(again, &operators), "voucher_unknown").await;
     let mut bare = submission(&stage, 4, 15);
     bare.channel = Some(Channel::Photo);
     refused(
         &stage,
-        &signed(bare.clone(), &operators(&stage)),
+        &signed(bare.clone(), &operators),
         "evidence_missing",
     )
     .await;
@@ -267,8 +236,36 @@ async fn what_was_used_or_revoked_is_refused_by_name() {
         media_type: MediaType::parse("image/jpeg").unwrap(),
         bytes: 1234,
     }];
-    let note = SignedNote::parse(&signed(bare, &operators(&stage))).unwrap();
-    stage.desk.send(&note).await.unwrap().receipted().unwrap();
+    recorded(&stage, &signed(bare, &operators)).await;
+}
+
+/// A key that two registrars revoked signs nothing any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_key_is_refused_by_name() {
+    let stage = Stage::open(8).await.unwrap();
+    let lost = submission(&stage, 2, 12);
+    let key = stage.chair(&lost.unit).unwrap();
+    let mut random = SeededRandom::new(13);
+    let header = chair::header(
+        stage.desk.client.election(),
+        &mut random,
+        UnixSeconds::new(1),
+    );
+    let verifier = key.verifier();
+    let revoke = Leaf::Revoke(Revoke {
+        header,
+        key: KeyReference {
+            name: verifier.name().clone(),
+            id: verifier.id(),
+        },
+        earlier: Earlier::Stand,
+        reason: Reason::parse("left in a taxi").unwrap(),
+    });
+    let sent = stage.act(&revoke, &registrars(&stage)).await.unwrap();
+    sent.receipted().unwrap();
+    let before = what_counts(&stage).await;
+    refused(&stage, &signed(lost, &[key]), "revoked_key").await;
+    assert_eq!(what_counts(&stage).await, before);
 }
 
 /// A second authentic report that does not extend the head is recorded as a rival, with a receipt; a

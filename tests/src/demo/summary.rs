@@ -1,5 +1,6 @@
 //! What the demo says when it is over: for a person, and as one line of JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ pub struct Summary {
     receipts_failed: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 struct Latency {
     p50: f64,
     p99: f64,
@@ -78,15 +79,6 @@ impl Summary {
         feed: Option<Compared>,
     ) -> Self {
         let status = checked.statuses.first();
-        let name = |group: &str| {
-            let rows = &checked.shown.statewide;
-            rows.iter()
-                .find(|row| row.group == group)
-                .map_or(group, |row| &row.name)
-                .to_owned()
-        };
-        let mut rows: Vec<_> = checked.results.statewide.iter().collect();
-        rows.sort_by(|a, b| b.sde.cmp(&a.sde).then_with(|| b.last.cmp(&a.last)));
         Self {
             schema: "tally.demo/v1",
             seed: options.seed,
@@ -111,15 +103,7 @@ impl Summary {
                 .map(|kib| kib.div_ceil(1024))
                 .collect(),
             units_held: checked.shown.units_held,
-            results: rows
-                .into_iter()
-                .map(|row| Row {
-                    group: name(row.group.as_str()),
-                    first_alignment: row.first.get(),
-                    final_alignment: row.last.get(),
-                    sde: row.sde.decimal(4),
-                })
-                .collect(),
+            results: results(&checked),
             feed,
             elapsed_ms: 0,
             kept: None,
@@ -143,6 +127,29 @@ impl Summary {
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
     }
+}
+
+/// The three data sets by group, most equivalents first.
+fn results(checked: &Checked) -> Vec<Row> {
+    let names: BTreeMap<&str, &str> = checked
+        .shown
+        .statewide
+        .iter()
+        .map(|row| (row.group.as_str(), row.name.as_str()))
+        .collect();
+    let mut rows: Vec<_> = checked.results.statewide.iter().collect();
+    rows.sort_by(|a, b| b.sde.cmp(&a.sde).then_with(|| b.last.cmp(&a.last)));
+    rows.into_iter()
+        .map(|row| {
+            let group = row.group.as_str();
+            Row {
+                group: names.get(group).copied().unwrap_or(group).to_owned(),
+                first_alignment: row.first.get(),
+                final_alignment: row.last.get(),
+                sde: row.sde.decimal(4),
+            }
+        })
+        .collect()
 }
 
 impl Latency {
@@ -171,80 +178,97 @@ impl Latency {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = |holds: bool| if holds { "✓" } else { "✗" };
-        writeln!(f, "The night")?;
-        writeln!(
-            f,
-            "  {} units reported to {} nodes; n{} led and was killed, n{} took over and n{} came back.",
-            self.units, self.nodes, self.leader_killed, self.leader_after, self.leader_killed
-        )?;
-        writeln!(
-            f,
-            "  Longest time without a receipt around the kill: {} ms.",
-            self.failover_gap_ms
-        )?;
-        writeln!(
-            f,
-            "  {} receipts a second; half within {:.1} ms, 99 of 100 within {:.0} ms, all within {:.0} ms.",
-            self.reports_per_s, self.latency_ms.p50, self.latency_ms.p99, self.latency_ms.max
-        )?;
-        let memory: Vec<String> = self.node_memory_mib.iter().map(u64::to_string).collect();
-        writeln!(
-            f,
-            "  Memory of the nodes at rest: {} MiB.",
-            memory.join(", ")
-        )?;
-        writeln!(f, "\nAfterwards")?;
-        writeln!(
-            f,
-            "  {} {} of {} receipts verify, with the election's bundle alone",
-            mark(self.receipts_verified == self.units),
-            self.receipts_verified,
-            self.units
-        )?;
-        for reason in self.receipts_failed.iter().take(5) {
-            writeln!(f, "      {reason}")?;
-        }
-        writeln!(
-            f,
-            "  {} {} reports lost, {} counted twice",
-            mark(self.lost == 0 && self.duplicates == 0),
-            self.lost,
-            self.duplicates
-        )?;
-        writeln!(
-            f,
-            "  {} all nodes have the root of {} leaves that the leaves themselves give",
-            mark(self.roots_equal),
-            self.tree_size
-        )?;
-        writeln!(
-            f,
-            "  {} all nodes show the totals that the leaves alone give",
-            mark(self.totals_equal_recomputed)
-        )?;
-        writeln!(
-            f,
-            "  – {} units are held for a person: their sheets contradict themselves",
-            self.units_held
-        )?;
+        self.write_night(f)?;
+        self.write_checks(f)?;
         self.write_results(f)?;
         self.write_feed(f)?;
         self.write_kept(f)?;
-        write!(
-            f,
-            "\n{} in {:.1} s.",
-            if self.holds() {
-                "Everything holds"
-            } else {
-                "SOMETHING DOES NOT HOLD"
-            },
-            Duration::from_millis(self.elapsed_ms).as_secs_f64()
-        )
+        let verdict = if self.holds() {
+            "Everything holds"
+        } else {
+            "SOMETHING DOES NOT HOLD"
+        };
+        let seconds = Duration::from_millis(self.elapsed_ms).as_secs_f64();
+        write!(f, "\n{verdict}, in {seconds:.1} s.")
     }
 }
 
 impl Summary {
+    fn write_night(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            units,
+            nodes,
+            leader_killed: killed,
+            leader_after: after,
+            ..
+        } = self;
+        let Latency { p50, p99, max } = self.latency_ms;
+        let memory: Vec<String> = self.node_memory_mib.iter().map(u64::to_string).collect();
+        writeln!(f, "The night")?;
+        writeln!(f, "  {units} units reported to {nodes} nodes.")?;
+        writeln!(
+            f,
+            "  n{killed} led and was killed, n{after} took over, n{killed} came back."
+        )?;
+        let gap = self.failover_gap_ms;
+        writeln!(
+            f,
+            "  Longest time without a receipt around the kill: {gap} ms."
+        )?;
+        let rate = self.reports_per_s;
+        writeln!(
+            f,
+            "  {rate} receipts a second; half within {p50:.1} ms, 99 of 100 within {p99:.0} ms, \
+             all within {max:.0} ms."
+        )?;
+        writeln!(
+            f,
+            "  Memory of the nodes at rest: {} MiB.",
+            memory.join(", ")
+        )
+    }
+
+    fn write_checks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = |holds: bool| if holds { "✓" } else { "✗" };
+        let Self {
+            units,
+            receipts_verified: verified,
+            lost,
+            duplicates,
+            tree_size,
+            ..
+        } = self;
+        let all = mark(verified == units);
+        writeln!(f, "\nAfterwards")?;
+        writeln!(
+            f,
+            "  {all} {verified} of {units} receipts verify with the bundle alone"
+        )?;
+        for reason in self.receipts_failed.iter().take(5) {
+            writeln!(f, "      {reason}")?;
+        }
+        let kept = mark(*lost == 0 && *duplicates == 0);
+        writeln!(
+            f,
+            "  {kept} {lost} reports lost, {duplicates} counted twice"
+        )?;
+        let roots = mark(self.roots_equal);
+        writeln!(
+            f,
+            "  {roots} every node has the root that its {tree_size} leaves give"
+        )?;
+        let totals = mark(self.totals_equal_recomputed);
+        writeln!(
+            f,
+            "  {totals} every node shows the totals that the leaves alone give"
+        )?;
+        let held = self.units_held;
+        writeln!(
+            f,
+            "  – {held} units are held for a person: their sheets contradict themselves"
+        )
+    }
+
     fn write_results(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
