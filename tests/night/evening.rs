@@ -62,55 +62,19 @@ fn sheet(stage: &Stage, n: usize, folder: &Path) -> (PathBuf, PathBuf) {
     (path, key)
 }
 
-/// A chair whose nodes are all down keeps her report; when they are up, it gets its receipt; the receipt verifies
-/// with nothing running; results and status show it; a correction moves the head.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_evening() {
-    let mut stage = Stage::prepare(5, 3).unwrap();
-    let folder = stage.folder().to_path_buf();
-    let (path, key) = sheet(&stage, 0, &folder);
-    let (path, key) = (
-        path.to_str().unwrap().to_owned(),
-        key.to_str().unwrap().to_owned(),
-    );
-    let submit = [
-        "submit",
-        path.as_str(),
-        "--key",
-        key.as_str(),
-        "--yes",
-        "--wait",
-        "2",
-    ];
-
-    // Nothing runs: the report is not sent, and safe.
-    let outbox = folder.join("laptop");
-    let laptop = Laptop {
-        stage: &stage,
-        outbox: outbox.clone(),
-    };
-    let output = laptop.tally(&submit);
+/// Nothing runs: the report is not sent, and safe.
+fn not_sent_and_safe(laptop: &Laptop<'_>, submit: &[&str]) {
+    let output = laptop.tally(submit);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("Not sent yet. It is safe here"), "{said}");
     let listed = laptop.json(&["outbox", "list"], 0);
     assert_eq!(listed["entries"].as_array().unwrap().len(), 1, "{listed}");
+}
 
-    // The nodes start, and the election with them.
-    for ordinal in stage.cluster.ordinals() {
-        stage.cluster.start_node(ordinal).unwrap();
-    }
-    let laptop = Laptop {
-        stage: &stage,
-        outbox: outbox.clone(),
-    };
-    let bundle = stage.cluster.written.bundle.to_str().unwrap().to_owned();
-    laptop.json(&["cluster", "init", "--bundle", bundle.as_str()], 0);
-    let sent = laptop.json(&["outbox", "send"], 0);
-    assert_eq!(sent["sent"][0]["state"], "receipted", "{sent}");
-
-    // The receipt, offline.
-    let receipt = std::fs::read_dir(&outbox)
+/// The receipt in the outbox verifies offline; with one letter changed it does not.
+fn the_receipt_holds(laptop: &Laptop<'_>, folder: &Path) {
+    let receipt = std::fs::read_dir(&laptop.outbox)
         .unwrap()
         .map(|file| file.unwrap().path())
         .find(|file| file.extension().is_some_and(|e| e == "receipt"))
@@ -123,35 +87,59 @@ async fn an_evening() {
     let forged = folder.join("forged.receipt");
     std::fs::write(&forged, bytes).unwrap();
     laptop.json(&["receipt", "verify", forged.to_str().unwrap()], 10);
+}
 
-    // What the press sees.
+/// The same figures correct nothing; others take the head's place.
+fn a_correction(laptop: &Laptop<'_>, path: &str, key: &str) {
+    let correct = ["correct", path, "--key", key, "--yes"];
+    let same = laptop.json(&correct, 0);
+    assert_eq!(same["effect"], "unchanged", "{same}");
+    let (unit, mut worksheet) = laptop.stage.unit(0).unwrap();
+    worksheet.attendees = People::new(worksheet.attendees.get() + 1).unwrap();
+    let sheet = serde_json::to_string(&Sheet::of(&unit, &worksheet)).unwrap();
+    std::fs::write(path, sheet).unwrap();
+    let corrected = laptop.json(&correct, 0);
+    assert_eq!(corrected["effect"], "corrected", "{corrected}");
+    let results = laptop.json(&["results", "--units"], 0);
+    assert_eq!(results["units_reported"], 1, "{results}");
+}
+
+/// A chair whose nodes are all down keeps her report; when they are up, it gets its receipt; the
+/// receipt verifies offline; results and status show it; a correction moves the head; one node
+/// down is no reason to wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evening() {
+    let mut stage = Stage::prepare(5, 3).unwrap();
+    let folder = stage.folder().to_path_buf();
+    let outbox = folder.join("laptop");
+    let (path, key) = sheet(&stage, 0, &folder);
+    let (path, key) = (path.to_str().unwrap(), key.to_str().unwrap());
+    let laptop = Laptop {
+        stage: &stage,
+        outbox: outbox.clone(),
+    };
+    not_sent_and_safe(
+        &laptop,
+        &["submit", path, "--key", key, "--yes", "--wait", "2"],
+    );
+
+    for ordinal in stage.cluster.ordinals() {
+        stage.cluster.start_node(ordinal).unwrap();
+    }
+    let laptop = Laptop {
+        stage: &stage,
+        outbox: outbox.clone(),
+    };
+    laptop.json(&["cluster", "init"], 0);
+    let sent = laptop.json(&["outbox", "send"], 0);
+    assert_eq!(sent["sent"][0]["state"], "receipted", "{sent}");
+    the_receipt_holds(&laptop, &folder);
     let results = laptop.json(&["results", "--units"], 0);
     assert_eq!(results["units_reported"], 1, "{results}");
     let status = laptop.json(&["status"], 0);
     assert_eq!(status["nodes"].as_array().unwrap().len(), 3, "{status}");
+    a_correction(&laptop, path, key);
 
-    // The same figures correct nothing; others take the head's place.
-    let same = laptop.json(
-        &["correct", path.as_str(), "--key", key.as_str(), "--yes"],
-        0,
-    );
-    assert_eq!(same["effect"], "unchanged", "{same}");
-    let (unit, mut worksheet) = stage.unit(0).unwrap();
-    worksheet.attendees = People::new(worksheet.attendees.get() + 1).unwrap();
-    std::fs::write(
-        &path,
-        serde_json::to_string(&Sheet::of(&unit, &worksheet)).unwrap(),
-    )
-    .unwrap();
-    let corrected = laptop.json(
-        &["correct", path.as_str(), "--key", key.as_str(), "--yes"],
-        0,
-    );
-    assert_eq!(corrected["effect"], "corrected", "{corrected}");
-    let results = laptop.json(&["results", "--units"], 0);
-    assert_eq!(results["units_reported"], 1, "{results}");
-
-    // One node down is no reason to wait.
     let leader = stage.cluster.leader().await.unwrap();
     stage.cluster.kill(leader).await.unwrap();
     let (path, key) = sheet(&stage, 1, &folder);
@@ -159,14 +147,8 @@ async fn an_evening() {
         stage: &stage,
         outbox,
     };
-    let words = [
-        "submit",
-        path.to_str().unwrap(),
-        "--key",
-        key.to_str().unwrap(),
-        "--yes",
-    ];
-    let sent = laptop.json(&words, 0);
+    let (path, key) = (path.to_str().unwrap(), key.to_str().unwrap());
+    let sent = laptop.json(&["submit", path, "--key", key, "--yes"], 0);
     assert_eq!(sent["effect"], "recorded", "{sent}");
     laptop.json(&["status"], 5);
 }
