@@ -129,7 +129,8 @@ async fn an_occupied_port_is_named() {
     }
 }
 
-/// An older copy of the node's own directory: what it signed since is forgotten, so it must not sign again.
+/// A node whose disk was lost has forgotten what it promised: it waits outside, and the others go on
+/// without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_directory_does_not_start_by_itself() {
     let mut stage = a_night_then_stop(2).await;
@@ -138,6 +139,7 @@ async fn an_empty_directory_does_not_start_by_itself() {
     for ordinal in stage.cluster.ordinals() {
         stage.cluster.start_node(ordinal).unwrap();
     }
+    stage.report(0).await.unwrap();
     let status = stage
         .cluster
         .wait(
