@@ -123,7 +123,11 @@ fn keep(cluster: Cluster, place: Place, summary: &mut Summary) -> anyhow::Result
             format!("{} results", tally.display()),
             format!("{} receipt verify {}", tally.display(), receipt.display()),
         ],
-        stop: format!("kill {} && rm -r {}", ids.join(" "), place.path.display()),
+        stop: format!(
+            "kill {} && sleep 2 && rm -r {}",
+            ids.join(" "),
+            place.path.display()
+        ),
     });
     drop(place.temporary);
     Ok(())
