@@ -15,7 +15,7 @@ use client::outbox::{EntryName, Outbox};
 use client::random::Random;
 use client::retry::{Delivery, Schedule};
 use merkle::sha256;
-use note::{SignedNote, SignerKey};
+use note::{SignedNote, SignerKey, UnixSeconds};
 use receipt::{Leaf, Receipt};
 
 /// For chairs who keep trying through a change of leader.
@@ -36,6 +36,8 @@ pub struct Desk {
     pub clock: SystemClock,
     /// Where notes and receipts are kept.
     pub outbox: Outbox<Directory>,
+    /// What every note claims as its time, so that signing a report again gives the same note.
+    time: UnixSeconds,
 }
 
 /// A note that has its receipt.
@@ -94,9 +96,11 @@ impl Desk {
     pub fn open(client: Client, folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let outbox = Outbox::new(Directory::open(folder)?);
+        let clock = SystemClock::start();
         Ok(Self {
             client: client.with_schedule(PATIENT),
-            clock: SystemClock::start(),
+            time: clock.unix(),
+            clock,
             outbox,
         })
     }
@@ -114,7 +118,7 @@ impl Desk {
             unit: report.unit.clone(),
             seq: report.seq,
         };
-        let header = chair::header(self.client.election(), &mut ids, self.clock.unix());
+        let header = chair::header(self.client.election(), &mut ids, self.time);
         Ok(chair::report(header, report, key)?)
     }
 
