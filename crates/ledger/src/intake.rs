@@ -188,26 +188,8 @@ fn authenticate<T: Tables>(
 /// with that manifest if this is it.
 fn check_election<'l, T: Tables>(tables: &T, leaf: &'l Leaf) -> Result<Option<&'l Manifest>, Stop> {
     let (Some(election), Some(genesis)) = (rows::election(tables)?, rows::genesis(tables)?) else {
-        return match leaf {
-            Leaf::Manifest(manifest) if manifest.version == 1 => Ok(Some(manifest)),
-            Leaf::Manifest(_)
-            | Leaf::Activate(_)
-            | Leaf::Submission(_)
-            | Leaf::Attest(_)
-            | Leaf::Review(_)
-            | Leaf::Void(_)
-            | Leaf::Dispute(_)
-            | Leaf::Answer(_)
-            | Leaf::Recanvass(_)
-            | Leaf::Recount(_)
-            | Leaf::Publish(_)
-            | Leaf::Hold(_)
-            | Leaf::Enrol(_)
-            | Leaf::Revoke(_)
-            | Leaf::Roster(_)
-            | Leaf::Close(_)
-            | Leaf::Totals(_) => Err(Refusal::NoManifest.into()),
-        };
+        let first = leaf.manifest().filter(|manifest| manifest.version == 1);
+        return first.map(Some).ok_or_else(|| Refusal::NoManifest.into());
     };
     let Some(header) = leaf.header() else {
         return Err(Refusal::WrongRole.into());

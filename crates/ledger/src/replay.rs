@@ -116,24 +116,9 @@ fn command_of(leaf: &[u8], files: &BTreeMap<Hash, Vec<u8>>) -> Result<Command, S
     if note.is_none() {
         return Err("nothing before it derives this leaf".to_string());
     }
-    Ok(match &parsed {
-        Leaf::Manifest(manifest) => Command::manifest(at, leaf, files_of(manifest, files)),
-        Leaf::Activate(_)
-        | Leaf::Submission(_)
-        | Leaf::Attest(_)
-        | Leaf::Review(_)
-        | Leaf::Void(_)
-        | Leaf::Dispute(_)
-        | Leaf::Answer(_)
-        | Leaf::Recanvass(_)
-        | Leaf::Recount(_)
-        | Leaf::Publish(_)
-        | Leaf::Hold(_)
-        | Leaf::Enrol(_)
-        | Leaf::Revoke(_)
-        | Leaf::Roster(_)
-        | Leaf::Close(_)
-        | Leaf::Totals(_) => Command::note(at, leaf),
+    Ok(match parsed.manifest() {
+        Some(manifest) => Command::manifest(at, leaf, files_of(manifest, files)),
+        None => Command::note(at, leaf),
     })
 }
 
