@@ -15,7 +15,6 @@ use client::random::SeededRandom;
 use note::Origin;
 use proto::v1;
 use proto::v1::results_client::ResultsClient;
-use proto::v1::status_client::StatusClient;
 use receipt::{Election, ElectionKind, NodeId};
 use tokio::time::Instant;
 
@@ -189,12 +188,7 @@ impl Cluster {
 
     /// What every node says of itself, in the order of ordinals; `None` where one does not answer.
     pub async fn statuses(&self) -> Vec<Option<v1::NodeStatus>> {
-        let ask = |channel| async move {
-            StatusClient::new(channel)
-                .get_status(v1::GetStatusRequest {})
-                .await
-        };
-        let answers = self.connections.all(PATIENCE, ask).await;
+        let answers = client::cluster::statuses(&self.connections).await;
         answers.into_iter().map(|(_, answer)| answer.ok()).collect()
     }
 
