@@ -1,4 +1,5 @@
-//! The three columns of a sheet, each its own type, so that one cannot stand for another.
+//! The three columns of a sheet and the one the rules put beside them, each its own type, so that one
+//! cannot stand for another.
 //!
 //! A column maps groups to counts. Which groups a column must list is the rule file's business, and
 //! the sheet as a whole is checked in `worksheet.rs`.
@@ -56,4 +57,6 @@ columns! {
     FinalAlignment of People;
     /// Delegates as the chair wrote them (R13: never altered).
     Reported of Delegates;
+    /// Delegates as the rules give them, see [`crate::recomputed`].
+    RecomputedAward of Delegates;
 }

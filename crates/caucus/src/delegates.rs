@@ -5,6 +5,8 @@
 //! arithmetic leaves open is a tie; a game of chance on the sheet settles it, and without one the
 //! answer says what is to be played for.
 
+mod shares;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -12,10 +14,11 @@ use crate::alignment::Reported;
 use crate::count::{Delegates, People};
 use crate::id::GroupId;
 use crate::roster::{Kind, Unit};
-use crate::rules::{Half, Rules};
+use crate::rules::Rules;
 use crate::steps::Step;
 use crate::viability::{Threshold, Viability, threshold};
 use crate::worksheet::{Tie, TieKind, Worksheet};
+use shares::Shares;
 
 /// What the rules make of a sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +71,18 @@ pub fn delegates_to_elect(rules: &Rules, unit: &Unit, attendees: People) -> Dele
 
 /// The award the rules give for this sheet.
 pub fn award(rules: &Rules, unit: &Unit, worksheet: &Worksheet) -> Award {
-    settle(open(rules, unit, worksheet), &worksheet.ties)
+    settle(open(rules, unit, worksheet, Notes::kept()), &worksheet.ties)
+}
+
+/// The award with the games of chance that the sheet records, and without its steps, which cost more
+/// than it does.
+pub(crate) fn settled(award: Award, worksheet: &Worksheet) -> Award {
+    settle(award, &worksheet.ties)
+}
+
+/// The award before any game of chance is settled, without its steps.
+pub(crate) fn unsettled(rules: &Rules, unit: &Unit, worksheet: &Worksheet) -> Award {
+    open(rules, unit, worksheet, Notes::left_out())
 }
 
 /// Whether the rules permit this award for the sheet's counts, whichever way a game of chance went.
@@ -76,21 +90,75 @@ pub fn award(rules: &Rules, unit: &Unit, worksheet: &Worksheet) -> Award {
 /// Where the whole room elects (R8), any one group may have the delegate; where nobody is viable or
 /// nobody came, only no delegates at all are permitted.
 pub fn permitted(rules: &Rules, unit: &Unit, worksheet: &Worksheet, reported: &Reported) -> bool {
-    match open(rules, unit, worksheet) {
-        Award::Settled { by, .. } => {
-            let given = |group: &GroupId| by.get(group).copied().unwrap_or_default();
-            let mut groups = by.keys().chain(reported.groups());
-            groups.all(|group| given(group) == reported.get(group))
+    unsettled(rules, unit, worksheet).permits(reported)
+}
+
+impl Award {
+    /// Whether this award, or some way of settling its tie, is the one reported.
+    pub(crate) fn permits(&self, reported: &Reported) -> bool {
+        match self {
+            Self::Settled { by, .. } => {
+                let given = |group: &GroupId| by.get(group).copied().unwrap_or_default();
+                let all = by
+                    .iter()
+                    .all(|(group, count)| reported.get(group) == *count);
+                all && reported.iter().all(|(group, count)| given(group) == count)
+            }
+            Self::TieToBreak(tie) => tie.permits(reported),
+            Self::OneDelegate { .. } => reported.total().get() == 1,
+            Self::NobodyViable { .. } | Self::Nothing => reported.total() == Delegates::ZERO,
         }
-        Award::TieToBreak(tie) => tie.permits(reported),
-        Award::OneDelegate { .. } => reported.total().get() == 1,
-        Award::NobodyViable { .. } | Award::Nothing => reported.total() == Delegates::ZERO,
+    }
+}
+
+/// The steps of an award as it is worked out, where they are wanted.
+struct Notes(Option<Vec<Step>>);
+
+impl Notes {
+    const fn kept() -> Self {
+        Self(Some(Vec::new()))
+    }
+
+    const fn left_out() -> Self {
+        Self(None)
+    }
+
+    fn add(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(steps) = &mut self.0 {
+            steps.push(step());
+        }
+    }
+
+    fn into_steps(self) -> Vec<Step> {
+        self.0.unwrap_or_default()
     }
 }
 
 impl TieToBreak {
+    /// The award where this tie is due.
+    fn due(
+        kind: TieKind,
+        groups: Vec<GroupId>,
+        prizes: u64,
+        so_far: BTreeMap<GroupId, Delegates>,
+        mut notes: Notes,
+    ) -> Award {
+        notes.add(|| Step::Tied {
+            kind,
+            groups: groups.clone(),
+            prizes,
+        });
+        Award::TieToBreak(Self {
+            kind,
+            groups,
+            prizes,
+            so_far,
+            steps: notes.into_steps(),
+        })
+    }
+
     /// Whether some way of settling the tie leads to this award.
-    fn permits(&self, reported: &Reported) -> bool {
+    pub(crate) fn permits(&self, reported: &Reported) -> bool {
         let so_far = |group: &GroupId| self.so_far.get(group).copied().unwrap_or_default();
         let moved = |group: &GroupId| {
             self.groups.contains(group)
@@ -127,6 +195,7 @@ fn settle(award: Award, recorded: &[Tie]) -> Award {
         tie.steps.push(Step::Settled {
             kind: tie.kind,
             group,
+            by: record.by(),
         });
         tie.prizes = tie.prizes.saturating_sub(1);
         if tie.prizes == 0 {
@@ -150,7 +219,7 @@ fn after_chance(before: Delegates, kind: TieKind) -> Option<Delegates> {
 }
 
 /// The award without looking at recorded games of chance.
-fn open(rules: &Rules, unit: &Unit, worksheet: &Worksheet) -> Award {
+fn open(rules: &Rules, unit: &Unit, worksheet: &Worksheet, mut notes: Notes) -> Award {
     let attendees = worksheet.attendees;
     if attendees == People::ZERO {
         return Award::Nothing;
@@ -162,24 +231,28 @@ fn open(rules: &Rules, unit: &Unit, worksheet: &Worksheet) -> Award {
             largest: largest(worksheet),
         };
     }
-    let viable: Vec<(GroupId, People)> = worksheet
+    let viable: Vec<(&GroupId, People)> = worksheet
         .last
         .iter()
         .filter(|(_, size)| threshold.viability(*size) == Viability::Viable)
-        .map(|(group, size)| (group.clone(), size))
         .collect();
     if viable.is_empty() {
         return Award::NobodyViable { threshold };
     }
-    let steps = alloc::vec![Step::Needed {
+    notes.add(|| Step::Needed {
         threshold,
+        rounding: rules.rounding(),
         attendees,
-    }];
+    });
     let groups = u64::try_from(viable.len()).unwrap_or(u64::MAX);
     if groups > elect.get() {
-        return merge(viable, groups.saturating_sub(elect.get()), steps);
+        notes.add(|| Step::TooManyGroups {
+            viable: groups,
+            elect,
+        });
+        return merge(viable, groups.saturating_sub(elect.get()), notes);
     }
-    Shares::round(&viable, elect, attendees, rules.half(), steps).put_right()
+    Shares::round(&viable, elect, attendees, rules.half(), notes).put_right()
 }
 
 /// The groups with the largest final count above nothing.
@@ -195,191 +268,38 @@ fn largest(worksheet: &Worksheet) -> Vec<GroupId> {
 
 /// R4: `surplus` of the viable groups, the smallest, must realign; the others get one each, for
 /// there are then as many groups as delegates and each is entitled to one.
-fn merge(viable: Vec<(GroupId, People)>, surplus: u64, mut steps: Vec<Step>) -> Award {
+fn merge(viable: Vec<(&GroupId, People)>, surplus: u64, mut notes: Notes) -> Award {
     let one = Delegates::new(1).unwrap_or_default();
     let mut left = surplus;
     let mut remaining = viable;
     loop {
         let smallest = remaining.iter().map(|(_, size)| *size).min();
-        let tied: Vec<GroupId> = remaining
-            .iter()
-            .filter(|(_, size)| Some(*size) == smallest)
-            .map(|(group, _)| group.clone())
-            .collect();
-        let count = u64::try_from(tied.len()).unwrap_or(u64::MAX);
-        if left == 0 || count > left || tied.is_empty() {
+        let is_smallest = |(_, size): &&(&GroupId, People)| Some(*size) == smallest;
+        let tied = remaining.iter().filter(is_smallest).count();
+        let count = u64::try_from(tied).unwrap_or(u64::MAX);
+        if left == 0 || count > left || tied == 0 {
+            let groups = remaining.iter().filter(is_smallest);
+            let groups = groups.map(|(group, _)| (*group).clone()).collect();
             let so_far = remaining
-                .into_iter()
-                .map(|(group, _)| (group, one))
+                .iter()
+                .map(|(group, _)| ((*group).clone(), one))
                 .collect();
             return if left == 0 {
-                Award::Settled { by: so_far, steps }
+                Award::Settled {
+                    by: so_far,
+                    steps: notes.into_steps(),
+                }
             } else {
-                Award::TieToBreak(TieToBreak {
-                    kind: TieKind::Merge,
-                    groups: tied,
-                    prizes: left,
-                    so_far,
-                    steps,
-                })
+                TieToBreak::due(TieKind::Merge, groups, left, so_far, notes)
             };
         }
-        remaining.retain(|(group, _)| !tied.contains(group));
-        steps.extend(tied.into_iter().map(|group| Step::Merged { group }));
+        for (group, size) in remaining.iter().filter(is_smallest) {
+            notes.add(|| Step::Merged {
+                group: (*group).clone(),
+                size: *size,
+            });
+        }
+        remaining.retain(|(_, size)| Some(*size) != smallest);
         left = left.saturating_sub(count);
-    }
-}
-
-/// The viable groups' shares while they are put right.
-struct Shares {
-    rows: Vec<ShareRow>,
-    elect: Delegates,
-    attendees: People,
-    steps: Vec<Step>,
-}
-
-struct ShareRow {
-    group: GroupId,
-    /// The exact share times the attendance: group size times delegates to elect.
-    above: i128,
-    delegates: Delegates,
-}
-
-/// Whether a delegate is taken or given.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Take,
-    Give,
-}
-
-impl Shares {
-    /// R5: each viable group's share, rounded, at least one.
-    fn round(
-        viable: &[(GroupId, People)],
-        elect: Delegates,
-        attendees: People,
-        half: Half,
-        mut steps: Vec<Step>,
-    ) -> Self {
-        let below = u128::from(attendees.get());
-        let mut rows = Vec::with_capacity(viable.len());
-        for (group, size) in viable {
-            // At most 2^53 people times 10,000 delegates.
-            let above = u128::from(size.get()).saturating_mul(u128::from(elect.get()));
-            // floor(x + 1/2) = floor((2 above + below) / (2 below)); one less above sends x.5 down.
-            let half_up = above.saturating_mul(2).saturating_add(below);
-            let doubled = match half {
-                Half::Up => half_up,
-                Half::Down => half_up.saturating_sub(1),
-            };
-            let whole = doubled.checked_div(below.saturating_mul(2)).unwrap_or(0);
-            let to = u64::try_from(whole.max(1)).ok().and_then(Delegates::new);
-            // Only a group larger than the room can have more than all delegates.
-            let delegates = to.unwrap_or(elect).min(elect);
-            steps.push(Step::Rounded {
-                group: group.clone(),
-                above,
-                below: attendees,
-                to: delegates,
-            });
-            rows.push(ShareRow {
-                group: group.clone(),
-                above: i128::try_from(above).unwrap_or(i128::MAX),
-                delegates,
-            });
-        }
-        Self {
-            rows,
-            elect,
-            attendees,
-            steps,
-        }
-    }
-
-    /// R6 and R7: takes from whoever was rounded up furthest, or gives to whoever was rounded down
-    /// furthest, one delegate at a time, until the sum is right.
-    fn put_right(mut self) -> Award {
-        loop {
-            let given = Delegates::sum(self.rows.iter().map(|row| row.delegates)).get();
-            let elect = self.elect.get();
-            let (direction, left) = match given.cmp(&elect) {
-                core::cmp::Ordering::Equal => return self.settled(),
-                core::cmp::Ordering::Greater => (Direction::Take, given.saturating_sub(elect)),
-                core::cmp::Ordering::Less => (Direction::Give, elect.saturating_sub(given)),
-            };
-            let first = self.first_in_line(direction);
-            let count = u64::try_from(first.len()).unwrap_or(u64::MAX);
-            if first.is_empty() {
-                // Not reached: there are at most as many groups as delegates, so a sum that is too
-                // large has a group with more than one.
-                return self.settled();
-            }
-            if count > left {
-                return self.tied(direction, &first, left);
-            }
-            self.step(direction, &first);
-        }
-    }
-
-    /// The groups whose claim to the next step is the strongest; several where claims are equal.
-    fn first_in_line(&self, direction: Direction) -> Vec<GroupId> {
-        let attendance = i128::from(self.attendees.get());
-        let claim = |row: &ShareRow| {
-            let rounded = i128::from(row.delegates.get()).saturating_mul(attendance);
-            match direction {
-                Direction::Take => rounded.saturating_sub(row.above),
-                Direction::Give => row.above.saturating_sub(rounded),
-            }
-        };
-        // R6: a group that holds only one delegate keeps it.
-        let open = |row: &&ShareRow| direction == Direction::Give || row.delegates.get() > 1;
-        let strongest = self.rows.iter().filter(open).map(claim).max();
-        self.rows
-            .iter()
-            .filter(open)
-            .filter(|row| Some(claim(row)) == strongest)
-            .map(|row| row.group.clone())
-            .collect()
-    }
-
-    fn step(&mut self, direction: Direction, groups: &[GroupId]) {
-        for row in &mut self.rows {
-            if !groups.contains(&row.group) {
-                continue;
-            }
-            let group = row.group.clone();
-            let (kind, step) = match direction {
-                Direction::Take => (TieKind::Reduce, Step::Reduced { group }),
-                Direction::Give => (TieKind::Award, Step::Raised { group }),
-            };
-            row.delegates = after_chance(row.delegates, kind).unwrap_or(row.delegates);
-            self.steps.push(step);
-        }
-    }
-
-    fn by(rows: Vec<ShareRow>) -> BTreeMap<GroupId, Delegates> {
-        rows.into_iter()
-            .map(|row| (row.group, row.delegates))
-            .collect()
-    }
-
-    fn settled(self) -> Award {
-        Award::Settled {
-            by: Self::by(self.rows),
-            steps: self.steps,
-        }
-    }
-
-    fn tied(self, direction: Direction, groups: &[GroupId], prizes: u64) -> Award {
-        Award::TieToBreak(TieToBreak {
-            kind: match direction {
-                Direction::Take => TieKind::Reduce,
-                Direction::Give => TieKind::Award,
-            },
-            groups: groups.to_vec(),
-            prizes,
-            so_far: Self::by(self.rows),
-            steps: self.steps,
-        })
     }
 }

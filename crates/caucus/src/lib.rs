@@ -37,26 +37,37 @@
 extern crate alloc;
 
 mod alignment;
+mod basis;
 mod count;
+mod cross;
 mod delegates;
 mod finding;
 mod findings;
 mod id;
 mod iowa;
 mod lines;
+mod national;
+mod outlook;
+mod published;
+mod recomputed;
 mod refusal;
+mod results;
 mod roll;
 mod roster;
 mod rules;
+mod scale;
 mod sde;
 mod standing;
 mod steps;
 mod totals;
 mod viability;
+mod worked;
 mod worksheet;
 
-pub use alignment::{FinalAlignment, FirstAlignment, Reported};
+pub use alignment::{FinalAlignment, FirstAlignment, RecomputedAward, Reported};
+pub use basis::{Basis, BasisSheet};
 pub use count::{Delegates, MAX_WRITTEN, People, parse_number};
+pub use cross::{Difference, Prints, differences, silent_while_neighbours_report};
 pub use delegates::{Award, TieToBreak, award, delegates_to_elect, permitted};
 pub use finding::{Cell, Column, Finding, FindingCode, Severity};
 pub use findings::findings;
@@ -64,20 +75,34 @@ pub use id::{
     BadToken, CountyId, DistrictId, ElectionId, GroupId, PoolId, SubmissionId, TOKEN_MAX, UnitId,
 };
 pub use lines::LineError;
+pub use national::{Allocation, NationalDelegates, OpenSeats, national};
+pub use outlook::{
+    Contest, Decision, Dispute, OpenKind, OpenQuestion, OpenSizes, Outlook, Rival, UnitState,
+    outlook,
+};
+pub use published::{
+    PublishedFigure, PublishedRow, PublishedSite, RoundedSde, changed_after_publication,
+    published_county, published_empty, published_pool, published_precinct, published_site,
+};
+pub use recomputed::{Recomputed, recomputed};
 pub use refusal::Refusal;
+pub use results::{ResultRow, Results, unit_sdes};
 pub use roll::{Roll, RollEntry, RollKind, Slot};
 pub use roster::{County, Kind, MAX_DELEGATES, Roster, Unit};
 pub use rules::{
     Group, Half, MAX_GROUPS, National, Pool, Rounding, Rules, SatelliteStep, Share, ViabilityRule,
     ViabilityStep,
 };
-pub use sde::Sde;
+pub use scale::{Ratio, Scale, Scaled};
+pub use sde::{Sde, percent};
 pub use standing::Standing;
-pub use steps::Step;
+pub use steps::{Part, Step};
 pub use totals::{
-    CountyTotal, GroupTotal, PoolTotal, ResultRow, Results, Totals, TotalsError, unit_sdes,
+    CountyTotal, FinalTotal, FirstTotal, GroupTotal, PoolTotal, PoolWeight, PrecinctsTotal, Sign,
+    Totals, TotalsError,
 };
 pub use viability::{Threshold, Viability, threshold};
+pub use worked::worked;
 pub use worksheet::{
     BadTie, Chance, MAX_TIES, Problem, RawRow, RawTie, RawWorksheet, Tie, TieKind, Worksheet,
 };

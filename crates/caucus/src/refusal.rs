@@ -111,14 +111,28 @@ pub enum Refusal {
     /// A successor manifest was not activated.
     #[error("the manifest is a successor that nobody activated")]
     NotActivated,
-    /// The type is known and this version of the cluster does not apply it yet.
-    #[error("this version does not apply notes of this type")]
-    NotOffered,
+    /// A review accepts nothing, or a code for which the unit is not held.
+    #[error("the unit is not held for every code that the review accepts")]
+    NotOpen,
+    /// A review takes a leaf whose figures can not become the unit's.
+    #[error(
+        "the leaf to be taken is no other report of the unit and no complete attestation of it"
+    )]
+    NotTakable,
+    /// A dispute was answered before.
+    #[error("the dispute was answered before")]
+    Answered,
+    /// An amendment does not fit the roster in force.
+    #[error("the roster cannot be amended so: {what}")]
+    BadAmendment {
+        /// What does not fit.
+        what: String,
+    },
 }
 
 impl Refusal {
     /// Every code, in the order in which refusals are decided.
-    pub const ALL_CODES: [&'static str; 25] = [
+    pub const ALL_CODES: [&'static str; 28] = [
         "too_large",
         "malformed",
         "wrong_election",
@@ -143,7 +157,10 @@ impl Refusal {
         "few_registrars",
         "unknown_target",
         "not_activated",
-        "not_offered",
+        "not_open",
+        "not_takable",
+        "answered",
+        "bad_amendment",
     ];
 
     /// The refusal's name on the wire and in metrics; it never changes.
@@ -173,7 +190,10 @@ impl Refusal {
             Self::FewRegistrars => "few_registrars",
             Self::UnknownTarget => "unknown_target",
             Self::NotActivated => "not_activated",
-            Self::NotOffered => "not_offered",
+            Self::NotOpen => "not_open",
+            Self::NotTakable => "not_takable",
+            Self::Answered => "answered",
+            Self::BadAmendment { .. } => "bad_amendment",
         }
     }
 
@@ -224,7 +244,14 @@ impl Refusal {
             Self::FewRegistrars => "enrol another registrar first",
             Self::UnknownTarget => "check what the note refers to against the log",
             Self::NotActivated => "have two administrators activate the manifest first",
-            Self::NotOffered => "use a cluster of a later version for this act",
+            Self::NotOpen => {
+                "look at what the unit is held for now, and name what you have settled"
+            }
+            Self::NotTakable => {
+                "name the leaf of a rival of this unit, or of an attestation that states every cell"
+            }
+            Self::Answered => "look at the answer; a new claim is a new dispute",
+            Self::BadAmendment { .. } => "compare the amendment with the roster in force",
         }
     }
 }
@@ -247,7 +274,7 @@ mod tests {
             },
             Refusal::UnknownUnit { unit },
             Refusal::VoucherUsed { leaf: 7 },
-            Refusal::NotOffered,
+            Refusal::NotOpen,
         ] {
             assert!(codes.contains(refusal.code()));
             assert!(!refusal.advice().is_empty());

@@ -18,7 +18,9 @@
 //! ```
 //!
 //! `viability` and `satellite` lines ascend strictly by their first number and begin with 1; the
-//! last holds for everything above. `pool` lines ascend by id, `group` lines too, `national district`
+//! last holds for everything above. `whole-room` stands for one delegate only, a larger site elects no
+//! fewer delegates than a smaller one, no two groups have the same name, and where there are `national`
+//! lines the district of every pool is among them. There are at most 64 lines of a kind. `pool` lines ascend by id, `group` lines too, `national district`
 //! lines ascend by district. One set of rules has one text. The two rounds (first and final
 //! alignment), the floor of one delegate for a viable group and the order of R4 to R7 are code, not data.
 
@@ -284,6 +286,7 @@ impl fmt::Display for Rules {
 mod tests {
     use super::*;
     use crate::iowa::IOWA_2020;
+    use alloc::string::ToString;
 
     fn changed(from: &str, to: &str) -> String {
         assert!(IOWA_2020.contains(from), "{from:?}");
@@ -335,6 +338,65 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_more_lines_of_a_kind_than_64_is_refused_at_the_first_of_them() {
+        let many = |kind: &str, count: u32| {
+            let line = |n: u32| match kind {
+                "group" => alloc::format!("group a{n:03} Group {n}\n"),
+                "pool" => alloc::format!("pool A{n:03} 1 - Pool {n}\n"),
+                "satellite" => alloc::format!("satellite {} 9\n", 101 + n),
+                _ => alloc::format!("viability {} 1/10\n", 4 + n),
+            };
+            let lines: String = (1..=count).map(line).collect();
+            let before = match kind {
+                "group" => "group bennet",
+                "pool" | "satellite" => "pool CD1",
+                _ => "rounding up",
+            };
+            changed(before, &alloc::format!("{lines}{before}"))
+        };
+        for (kind, there, first) in [
+            ("viability", 4, 3),
+            ("satellite", 6, 9),
+            ("pool", 5, 15),
+            ("group", 12, 20),
+        ] {
+            assert_eq!(Rules::parse(&many(kind, 64 - there)).err(), None, "{kind}");
+            let error = Rules::parse(&many(kind, 65 - there)).unwrap_err();
+            let what = alloc::format!("at most 64 `{kind}` lines");
+            assert_eq!((error.line, error.what), (first + 64, what));
+        }
+    }
+
+    #[test]
+    fn a_wrong_rule_file_is_refused_with_its_field() {
+        for (from, to, error) in [
+            (
+                "viability 2 1/4",
+                "viability 2 5/4",
+                "line 4: `viability`: `5/4` is not `whole-room` or a share",
+            ),
+            (
+                "half up",
+                "half even",
+                "line 8: `half`: `even` is not `up` or `down`",
+            ),
+            (
+                "pool CD1 6 1",
+                "pool CD1 6 5",
+                "line 15: `pool`: there is no `national district 5` line for its district",
+            ),
+            (
+                "national leaders 5",
+                "national leaders",
+                "line 37: expected `national leaders …`",
+            ),
+        ] {
+            let text = changed(from, to);
+            assert_eq!(Rules::parse(&text).unwrap_err().to_string(), error);
+        }
+    }
+
+    #[test]
     fn a_wrong_rule_file_is_refused_at_its_line() {
         for (text, line) in [
             (changed("rules/v1", "rules/v2"), 1),
@@ -344,14 +406,41 @@ mod tests {
             (changed("viability 2 1/4", "viability 2 0/4"), 4),
             (changed("viability 3 1/6", "viability 2 1/6"), 5),
             (changed("viability 3 1/6", "viability 03 1/6"), 5),
+            (changed("viability 3 1/6", "viability 3 1/6 up"), 5),
+            (changed("viability 4 15/100", "viability 10001 15/100"), 6),
+            // The whole room elects one delegate.
+            (changed("viability 2 1/4\n", ""), 3),
+            (changed("viability 2 1/4", "viability 2 whole-room"), 4),
+            (changed("rounding up\n", ""), 7),
             (changed("rounding up", "rounding nearest"), 7),
             (changed("half up", "half even"), 8),
             (changed("satellite 1 4", "satellite 1 0"), 9),
             (changed("satellite 21 5", "satellite 21 20000"), 10),
+            (changed("satellite 1 4", "satellite 2 4"), 9),
+            (changed("satellite 41 6", "satellite 41 4"), 11),
+            (changed("satellite 41 6", "satellite 21 6"), 11),
+            (changed("pool CD1 6 1", "pool CD1 -6 1"), 15),
+            (changed("pool CD1 6 1", "pool CD1 6 5"), 15),
+            (changed("pool CD3 18 3", "pool CD3 18 0"), 17),
             (changed("pool CD2", "pool CD1"), 16),
             (changed("group biden Joe Biden\n", ""), 0),
             (changed("group biden", "group bennet"), 21),
+            (changed("group biden Joe Biden", "group biden"), 21),
+            (
+                changed("group biden Joe Biden", "group biden Amy Klobuchar"),
+                25,
+            ),
+            (changed("group bennet", "group ben/net"), 20),
+            (changed("national district 2", "national district 1"), 33),
+            (changed("national district 4 5\n", ""), 18),
             (changed("national at-large 9\n", ""), 36),
+            (changed("national at-large 9", "national at-large nine"), 36),
+            (
+                changed("national share 15/100", "national share 115/100"),
+                38,
+            ),
+            (changed("national share 15/100\n", ""), 38),
+            (IOWA_2020.split("group").next().unwrap().into(), 20),
             (alloc::format!("{IOWA_2020}more\n"), 39),
         ] {
             let parsed = Rules::parse(&text);

@@ -6,7 +6,7 @@ use core::iter::Sum;
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use num_traits::{CheckedAdd, CheckedMul, Zero};
+use num_traits::{CheckedAdd, CheckedDiv, CheckedMul, CheckedSub, Zero};
 
 use crate::count::{Delegates, People};
 
@@ -18,6 +18,11 @@ impl Sde {
     /// None.
     pub fn zero() -> Self {
         Self(BigRational::zero())
+    }
+
+    /// So many whole ones.
+    pub(crate) fn whole(delegates: Delegates) -> Self {
+        Self::fraction([delegates.get(), 1], [1, 1])
     }
 
     /// What `delegates` of a precinct are worth: `delegates * state / convention` (R10), where the
@@ -55,6 +60,40 @@ impl Sde {
             [pool_attendees.get(), site_delegates.get()],
         );
         Self(product(&each.0, &weight))
+    }
+
+    /// A value that is known not to be negative.
+    pub(crate) const fn of_ratio(ratio: BigRational) -> Self {
+        Self(ratio)
+    }
+
+    /// The value.
+    pub(crate) const fn ratio(&self) -> &BigRational {
+        &self.0
+    }
+
+    /// How many of `seats` are this value's share of `all`: whole ones, and what is over. No seats,
+    /// if there is nothing to share.
+    pub(crate) fn share_of(&self, all: &Self, seats: Delegates) -> (Delegates, Self) {
+        let of_all = self.0.checked_div(&all.0).unwrap_or_else(BigRational::zero);
+        let seats = BigRational::from_integer(BigInt::from(seats.get()));
+        let exact = product(&of_all, &seats);
+        let whole = u64::try_from(exact.to_integer()).unwrap_or(0);
+        (Delegates::of_sum(whole), Self(exact.fract()))
+    }
+
+    /// The difference; none if the other is more.
+    pub fn minus(&self, other: &Self) -> Option<Self> {
+        let difference = self.0.checked_sub(&other.0)?;
+        (difference >= BigRational::zero()).then_some(Self(difference))
+    }
+
+    /// What part of `all` this is, in percent with so many decimal places, a half rounded up:
+    /// `26.2` with one. None if there is nothing to be a part of.
+    pub fn percent_of(&self, all: &Self, places: u8) -> Option<String> {
+        let part = self.0.checked_div(&all.0)?;
+        let hundred = BigRational::from_integer(BigInt::from(100));
+        Some(Self(product(&part, &hundred)).decimal(places))
     }
 
     fn fraction(above: [u64; 2], below: [u64; 2]) -> Self {
@@ -104,12 +143,19 @@ impl Sde {
 
 // Big integers have no upper end, so neither operation can fail; the checked forms are used because
 // this crate denies the unchecked ones everywhere.
-fn sum(left: &BigRational, right: &BigRational) -> BigRational {
+pub(crate) fn sum(left: &BigRational, right: &BigRational) -> BigRational {
     left.checked_add(right).unwrap_or_else(BigRational::zero)
 }
 
-fn product(left: &BigRational, right: &BigRational) -> BigRational {
+pub(crate) fn product(left: &BigRational, right: &BigRational) -> BigRational {
     left.checked_mul(right).unwrap_or_else(BigRational::zero)
+}
+
+/// What part of `of` this is, in percent with so many decimal places, a half rounded up: `96.2` with
+/// one. None of nothing is no percentage.
+pub fn percent(part: u64, of: u64, places: u8) -> Option<String> {
+    let [part, of] = [part, of].map(|count| Sde::fraction([count, 1], [1, 1]));
+    part.percent_of(&of, places)
 }
 
 impl Default for Sde {
@@ -186,6 +232,16 @@ mod tests {
         ] {
             assert_eq!(value(above, below).decimal(places), text, "{above}/{below}");
         }
+    }
+
+    #[test]
+    fn a_percentage_is_exact_before_it_is_rounded() {
+        assert_eq!(percent(1, 3, 2).unwrap(), "33.33");
+        assert_eq!(percent(2, 3, 0).unwrap(), "67");
+        assert_eq!(percent(1765, 1765, 1).unwrap(), "100.0");
+        assert_eq!(percent(0, 0, 1), None);
+        // A number of units that floating point would show as 99.99999999999999.
+        assert_eq!(percent(1764, 1765, 2).unwrap(), "99.94");
     }
 
     #[test]

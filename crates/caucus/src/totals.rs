@@ -1,18 +1,23 @@
-//! Sums of sheets by county and by satellite pool, and what they are worth (R9 to R11).
+//! Sums of sheets by unit's area: county, satellite pool, district and the whole contest (R9 to R11).
 //!
-//! A sum is kept as integers only; state delegate equivalents are derived when read. Adding a sheet
-//! and taking it away again leaves nothing behind, and the order of sheets does not matter: two
-//! totals of the same sheets are equal value by value. A row that is all zeros is not kept.
+//! A sum is kept as integers only; state delegate equivalents are derived when read. A county keeps
+//! delegates, a pool what R9 needs, and a district and the contest the worth of their precincts over
+//! the [`Scale`] of all counties; pools are added to these when read, because one more site changes
+//! the worth of all. Adding a sheet and taking it away again leaves nothing behind, and the order of
+//! sheets does not matter: two totals of the same sheets are equal value by value.
+//!
+//! Not here: what the sums are worth, see `results.rs`.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::basis::{Basis, BasisSheet};
 use crate::count::{Delegates, People};
-use crate::delegates::delegates_to_elect;
-use crate::id::{CountyId, GroupId, PoolId};
-use crate::roster::{Kind, Roster, Unit};
+use crate::id::{CountyId, DistrictId, PoolId};
+use crate::roster::{County, Kind, Roster, Unit};
 use crate::rules::Rules;
-use crate::sde::Sde;
+use crate::scale::{Ratio, Scale, Scaled};
+use crate::standing::Standing;
 use crate::worksheet::Worksheet;
 
 /// Why a sheet cannot be added or taken away.
@@ -24,81 +29,125 @@ pub enum TotalsError {
     /// The sheet to take away was never added.
     #[error("a sheet is taken away that was not counted")]
     NotCounted,
+    /// The unit's county is not one of the roster's, or not of the scale.
+    #[error("a precinct's county is not known")]
+    UnknownCounty,
+}
+
+macro_rules! people_totals {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(People);
+
+        impl $name {
+            /// The sum, as whoever kept it reads it back.
+            pub const fn of_sum(sum: People) -> Self {
+                Self(sum)
+            }
+
+            /// How many people.
+            pub const fn people(self) -> People {
+                self.0
+            }
+
+            /// The number.
+            pub const fn get(self) -> u64 {
+                self.0.get()
+            }
+
+            /// The sum of two, unless it is beyond 64 bits.
+            pub(crate) fn plus(self, other: Self) -> Result<Self, TotalsError> {
+                Sign::Add.people(self.0, other.0).map(Self)
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(&self.0, f)
+            }
+        }
+    )*};
+}
+
+people_totals! {
+    /// People of the first alignment, added up: the first of the three data sets.
+    FirstTotal;
+    /// People of the final alignment, added up: the second of the three data sets.
+    FinalTotal;
 }
 
 /// The sums of one group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupTotal {
     /// First alignment.
-    pub first: People,
+    pub first: FirstTotal,
     /// Final alignment.
-    pub last: People,
-    /// Delegates as reported.
+    pub last: FinalTotal,
+    /// Delegates on the basis of the totals.
     pub delegates: Delegates,
 }
 
-/// The sums of one county's precincts.
+/// The sums of one county's precincts. Not kept without a precinct.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CountyTotal {
     /// Precincts counted.
     pub units: u64,
-    /// Sums by group; a group without any has no row.
-    pub groups: BTreeMap<GroupId, GroupTotal>,
+    /// Sums by group, in the order of the rules.
+    pub groups: Vec<GroupTotal>,
 }
 
-/// The sums of one pool's satellites.
+/// The sums of one pool's satellites. Not kept without a site.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PoolTotal {
     /// Sites counted.
     pub units: u64,
-    /// Attendance of all sites counted.
+    /// Attendance of all sites counted; before it is worth anything, that of the whole pool.
     pub attendees: People,
-    /// Sums by group; a group without any has no row.
-    pub groups: BTreeMap<GroupId, GroupTotal>,
-    /// What R9 needs besides: by group and by the site's delegates to elect, the sum over the sites
-    /// of attendance times the group's delegates.
-    pub weighted: BTreeMap<(GroupId, Delegates), u128>,
+    /// Sums by group, in the order of the rules.
+    pub groups: Vec<GroupTotal>,
+    /// What R9 needs besides, by the delegates that a site elects.
+    pub weights: BTreeMap<Delegates, PoolWeight>,
 }
 
-/// All sums of one contest.
+/// The sites of a pool that elect the same number of delegates. Not kept without a site.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolWeight {
+    /// Sites counted.
+    pub units: u64,
+    /// By group, in the order of the rules: the sum over the sites of attendance times delegates.
+    pub groups: Vec<u128>,
+}
+
+/// The sums of all precincts of a district, or of the contest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PrecinctsTotal {
+    /// Precincts counted.
+    pub units: u64,
+    /// Sums by group, in the order of the rules, with their worth over the scale.
+    pub groups: Vec<(GroupTotal, Scaled)>,
+}
+
+/// All sums of one contest on one basis.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// By county; a county without a counted precinct has no row.
     pub counties: BTreeMap<CountyId, CountyTotal>,
     /// By pool; a pool without a counted site has no row.
     pub pools: BTreeMap<PoolId, PoolTotal>,
-}
-
-/// One group's published row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResultRow {
-    /// The group.
-    pub group: GroupId,
-    /// First alignment.
-    pub first: People,
-    /// Final alignment.
-    pub last: People,
-    /// Delegates as reported: to the county convention, or of a satellite.
-    pub delegates: Delegates,
-    /// State delegate equivalents.
-    pub sde: Sde,
-}
-
-/// All published rows, every group of the rules in each list, ascending by group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Results {
-    /// The whole contest.
-    pub statewide: Vec<ResultRow>,
-    /// By county, only those with a counted precinct.
-    pub counties: BTreeMap<CountyId, Vec<ResultRow>>,
-    /// By pool, only those with a counted site.
-    pub pools: BTreeMap<PoolId, Vec<ResultRow>>,
+    /// By district: its precincts, without the pools that count for it. Counties that count for no
+    /// district stand in the contest alone.
+    pub districts: BTreeMap<DistrictId, PrecinctsTotal>,
+    /// All precincts of the contest.
+    pub precincts: PrecinctsTotal,
 }
 
 /// Whether a sheet is added or taken away.
-#[derive(Clone, Copy)]
-enum Sign {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It is added.
     Add,
+    /// It was added, and is taken away.
     Remove,
 }
 
@@ -110,7 +159,11 @@ impl Sign {
         }
     }
 
-    fn delegates(self, total: Delegates, count: Delegates) -> Result<Delegates, TotalsError> {
+    pub(crate) fn delegates(
+        self,
+        total: Delegates,
+        count: Delegates,
+    ) -> Result<Delegates, TotalsError> {
         match self {
             Self::Add => total.checked_add(count).ok_or(TotalsError::TooLarge),
             Self::Remove => total.checked_sub(count).ok_or(TotalsError::NotCounted),
@@ -130,117 +183,203 @@ impl Sign {
             Self::Remove => total.checked_sub(1).ok_or(TotalsError::NotCounted),
         }
     }
+
+    fn scaled(self, total: &mut Scaled, worth: &Scaled) -> Result<(), TotalsError> {
+        match self {
+            Self::Add => *total = total.plus(worth),
+            Self::Remove => *total = total.minus(worth).ok_or(TotalsError::NotCounted)?,
+        }
+        Ok(())
+    }
 }
 
-fn change_groups(
-    totals: &mut BTreeMap<GroupId, GroupTotal>,
-    worksheet: &Worksheet,
-    sign: Sign,
-) -> Result<(), TotalsError> {
-    let listed = worksheet.first.groups();
-    let listed = listed.chain(worksheet.last.groups());
-    let listed: alloc::collections::BTreeSet<&GroupId> =
-        listed.chain(worksheet.reported.groups()).collect();
-    for group in listed {
-        let old = totals.get(group).copied().unwrap_or_default();
-        let new = GroupTotal {
-            first: sign.people(old.first, worksheet.first.get(group))?,
-            last: sign.people(old.last, worksheet.last.get(group))?,
-            delegates: sign.delegates(old.delegates, worksheet.reported.get(group))?,
-        };
-        if new == GroupTotal::default() {
-            totals.remove(group);
-        } else {
-            totals.insert(group.clone(), new);
-        }
+impl GroupTotal {
+    fn change(&mut self, cells: &Self, sign: Sign) -> Result<(), TotalsError> {
+        self.first = FirstTotal(sign.people(self.first.0, cells.first.0)?);
+        self.last = FinalTotal(sign.people(self.last.0, cells.last.0)?);
+        self.delegates = sign.delegates(self.delegates, cells.delegates)?;
+        Ok(())
     }
-    Ok(())
+}
+
+/// A sheet's cells, in the order of the rules.
+fn cells(sheet: &BasisSheet<'_>, rules: &Rules) -> impl Iterator<Item = GroupTotal> {
+    rules.groups().iter().map(|group| GroupTotal {
+        first: FirstTotal(sheet.first().get(&group.id)),
+        last: FinalTotal(sheet.last().get(&group.id)),
+        delegates: sheet.delegates(&group.id),
+    })
 }
 
 impl CountyTotal {
-    /// Adds a precinct's sheet. On an error the total is no longer of use.
-    pub fn add(&mut self, worksheet: &Worksheet) -> Result<(), TotalsError> {
-        self.change(worksheet, Sign::Add)
-    }
-
-    /// Takes a precinct's sheet away. On an error the total is no longer of use.
-    pub fn remove(&mut self, worksheet: &Worksheet) -> Result<(), TotalsError> {
-        self.change(worksheet, Sign::Remove)
-    }
-
-    fn change(&mut self, worksheet: &Worksheet, sign: Sign) -> Result<(), TotalsError> {
-        self.units = sign.units(self.units)?;
-        change_groups(&mut self.groups, worksheet, sign)
-    }
-
-    fn rows(&self, rules: &Rules, worth: impl Fn(Delegates) -> Sde) -> Vec<ResultRow> {
-        rows(rules, &self.groups, |_, delegates| worth(delegates))
-    }
-}
-
-impl PoolTotal {
-    /// Adds a site's sheet. On an error the total is no longer of use.
-    pub fn add(&mut self, worksheet: &Worksheet, rules: &Rules) -> Result<(), TotalsError> {
-        self.change(worksheet, rules, Sign::Add)
-    }
-
-    /// Takes a site's sheet away. On an error the total is no longer of use.
-    pub fn remove(&mut self, worksheet: &Worksheet, rules: &Rules) -> Result<(), TotalsError> {
-        self.change(worksheet, rules, Sign::Remove)
-    }
-
-    fn change(
+    /// Adds a precinct's sheet or takes it away. On an error the total is no longer of use.
+    pub fn change(
         &mut self,
-        worksheet: &Worksheet,
+        sheet: &BasisSheet<'_>,
         rules: &Rules,
         sign: Sign,
     ) -> Result<(), TotalsError> {
         self.units = sign.units(self.units)?;
-        self.attendees = sign.people(self.attendees, worksheet.attendees)?;
-        let elect = rules.satellite_delegates(worksheet.attendees);
-        for (group, delegates) in worksheet.reported.iter() {
-            let weight = u128::from(worksheet.attendees.get())
-                .checked_mul(u128::from(delegates.get()))
-                .ok_or(TotalsError::TooLarge)?;
-            let key = (group.clone(), elect);
-            let old = self.weighted.get(&key).copied().unwrap_or(0);
-            match sign.weight(old, weight)? {
-                0 => self.weighted.remove(&key),
-                new => self.weighted.insert(key, new),
-            };
+        self.groups
+            .resize(rules.groups().len(), GroupTotal::default());
+        for (total, cells) in self.groups.iter_mut().zip(cells(sheet, rules)) {
+            total.change(&cells, sign)?;
         }
-        change_groups(&mut self.groups, worksheet, sign)
+        Ok(())
+    }
+}
+
+impl PrecinctsTotal {
+    /// Adds a precinct's sheet or takes it away; a delegate of its county is worth `ratio`. On an
+    /// error the total is no longer of use.
+    pub fn change(
+        &mut self,
+        sheet: &BasisSheet<'_>,
+        ratio: &Ratio,
+        rules: &Rules,
+        sign: Sign,
+    ) -> Result<(), TotalsError> {
+        self.units = sign.units(self.units)?;
+        self.groups
+            .resize_with(rules.groups().len(), Default::default);
+        for ((total, worth), cells) in self.groups.iter_mut().zip(cells(sheet, rules)) {
+            total.change(&cells, sign)?;
+            if cells.delegates > Delegates::ZERO {
+                sign.scaled(worth, &ratio.times(cells.delegates))?;
+            }
+        }
+        // Without a precinct nothing is left, not even rows of zeros.
+        if self.units == 0 {
+            self.groups.clear();
+        }
+        Ok(())
     }
 
-    /// What a group's delegates of all sites are worth (R9).
-    fn worth(&self, worth: Delegates, group: &GroupId) -> Sde {
-        let weights = self.weighted.iter();
-        weights
-            .filter(|((of, _), _)| of == group)
-            .map(|((_, elect), weight)| Sde::pool(worth, *weight, self.attendees, *elect))
-            .sum()
+    /// Adds a whole county, whose delegates are worth `ratio` each.
+    fn add_county(&mut self, county: &CountyTotal, ratio: &Ratio) -> Result<(), TotalsError> {
+        let units = self.units.checked_add(county.units);
+        self.units = units.ok_or(TotalsError::TooLarge)?;
+        if self.groups.len() < county.groups.len() {
+            self.groups
+                .resize_with(county.groups.len(), Default::default);
+        }
+        for ((total, worth), of_county) in self.groups.iter_mut().zip(&county.groups) {
+            total.change(of_county, Sign::Add)?;
+            Sign::Add.scaled(worth, &ratio.times(of_county.delegates))?;
+        }
+        Ok(())
+    }
+}
+
+impl PoolTotal {
+    /// Adds a site's sheet or takes it away. On an error the total is no longer of use.
+    pub fn change(
+        &mut self,
+        sheet: &BasisSheet<'_>,
+        rules: &Rules,
+        sign: Sign,
+    ) -> Result<(), TotalsError> {
+        let groups = rules.groups().len();
+        self.units = sign.units(self.units)?;
+        self.attendees = sign.people(self.attendees, sheet.attendees())?;
+        self.groups.resize(groups, GroupTotal::default());
+        let elect = rules.satellite_delegates(sheet.attendees());
+        let weight = self.weights.entry(elect).or_default();
+        weight.units = sign.units(weight.units)?;
+        weight.groups.resize(groups, 0);
+        let totals = self.groups.iter_mut().zip(&mut weight.groups);
+        for ((total, weight), cells) in totals.zip(cells(sheet, rules)) {
+            total.change(&cells, sign)?;
+            let attended = u128::from(sheet.attendees().get());
+            let product = attended.checked_mul(u128::from(cells.delegates.get()));
+            *weight = sign.weight(*weight, product.ok_or(TotalsError::TooLarge)?)?;
+        }
+        if weight.units == 0 {
+            self.weights.remove(&elect);
+        }
+        Ok(())
     }
 }
 
 impl Totals {
-    /// Adds a unit's sheet to its county or pool. On an error the totals are no longer of use.
+    /// The sums of these sheets on one basis. Sheets of units that do not count there are passed over,
+    /// but a pool's attendance is that of all its sheets: a site is worth its share of the whole pool
+    /// (R9), also where only verified sites are added up.
+    pub fn of<'s>(
+        basis: Basis,
+        rules: &Rules,
+        roster: &Roster,
+        sheets: impl IntoIterator<Item = (&'s Unit, &'s Worksheet, Standing)>,
+    ) -> Result<Self, TotalsError> {
+        let (mut counties, mut pools) = (BTreeMap::new(), BTreeMap::new());
+        let mut attendance: BTreeMap<&PoolId, People> = BTreeMap::new();
+        for (unit, worksheet, standing) in sheets {
+            let counted = basis.sheet(rules, unit, worksheet, standing);
+            match &unit.kind {
+                Kind::Precinct { county, .. } => {
+                    if let Some(sheet) = counted {
+                        let total: &mut CountyTotal = counties.entry(county.clone()).or_default();
+                        total.change(&sheet, rules, Sign::Add)?;
+                    }
+                }
+                Kind::Satellite { pool } => {
+                    let sum = attendance.entry(pool).or_default();
+                    *sum = Sign::Add.people(*sum, worksheet.attendees)?;
+                    if let Some(sheet) = counted {
+                        let total: &mut PoolTotal = pools.entry(pool.clone()).or_default();
+                        total.change(&sheet, rules, Sign::Add)?;
+                    }
+                }
+            }
+        }
+        for (id, total) in &mut pools {
+            total.attendees = attendance.get(id).copied().unwrap_or(total.attendees);
+        }
+        Self::of_areas(counties, pools, roster, &Scale::of(roster.counties()))
+    }
+
+    /// The totals of these counties and pools: districts and contest follow from the counties.
+    pub fn of_areas(
+        counties: BTreeMap<CountyId, CountyTotal>,
+        pools: BTreeMap<PoolId, PoolTotal>,
+        roster: &Roster,
+        scale: &Scale,
+    ) -> Result<Self, TotalsError> {
+        let mut totals = Self {
+            counties,
+            pools,
+            ..Self::default()
+        };
+        for (id, total) in &totals.counties {
+            let county = roster.county(id).ok_or(TotalsError::UnknownCounty)?;
+            let ratio = scale.ratio(county).ok_or(TotalsError::UnknownCounty)?;
+            if let Some(district) = &county.district {
+                let sums = totals.districts.entry(district.clone()).or_default();
+                sums.add_county(total, &ratio)?;
+            }
+            totals.precincts.add_county(total, &ratio)?;
+        }
+        Ok(totals)
+    }
+
+    /// Adds a unit's sheet to all its sums. On an error the totals are no longer of use.
     pub fn add(
         &mut self,
         unit: &Unit,
-        worksheet: &Worksheet,
+        sheet: &BasisSheet<'_>,
         rules: &Rules,
+        roster: &Roster,
+        scale: &Scale,
     ) -> Result<(), TotalsError> {
         match &unit.kind {
-            Kind::Precinct { county, .. } => self
-                .counties
-                .entry(county.clone())
-                .or_default()
-                .add(worksheet),
-            Kind::Satellite { pool } => self
-                .pools
-                .entry(pool.clone())
-                .or_default()
-                .add(worksheet, rules),
+            Kind::Precinct { county, .. } => {
+                let county = roster.county(county).ok_or(TotalsError::UnknownCounty)?;
+                self.change_precinct(county, sheet, rules, scale, Sign::Add)
+            }
+            Kind::Satellite { pool } => {
+                let total = self.pools.entry(pool.clone()).or_default();
+                total.change(sheet, rules, Sign::Add)
+            }
         }
     }
 
@@ -248,130 +387,48 @@ impl Totals {
     pub fn remove(
         &mut self,
         unit: &Unit,
-        worksheet: &Worksheet,
+        sheet: &BasisSheet<'_>,
         rules: &Rules,
+        roster: &Roster,
+        scale: &Scale,
     ) -> Result<(), TotalsError> {
         match &unit.kind {
             Kind::Precinct { county, .. } => {
-                let total = self
-                    .counties
-                    .get_mut(county)
-                    .ok_or(TotalsError::NotCounted)?;
-                total.remove(worksheet)?;
-                if total.units == 0 {
-                    self.counties.remove(county);
-                }
+                let county = roster.county(county).ok_or(TotalsError::UnknownCounty)?;
+                self.change_precinct(county, sheet, rules, scale, Sign::Remove)?;
+                self.counties.retain(|_, total| total.units > 0);
+                self.districts.retain(|_, total| total.units > 0);
             }
             Kind::Satellite { pool } => {
                 let total = self.pools.get_mut(pool).ok_or(TotalsError::NotCounted)?;
-                total.remove(worksheet, rules)?;
-                if total.units == 0 {
-                    self.pools.remove(pool);
-                }
+                total.change(sheet, rules, Sign::Remove)?;
+                self.pools.retain(|_, total| total.units > 0);
             }
         }
         Ok(())
+    }
+
+    fn change_precinct(
+        &mut self,
+        county: &County,
+        sheet: &BasisSheet<'_>,
+        rules: &Rules,
+        scale: &Scale,
+        sign: Sign,
+    ) -> Result<(), TotalsError> {
+        let ratio = scale.ratio(county).ok_or(TotalsError::UnknownCounty)?;
+        let total = self.counties.entry(county.id.clone()).or_default();
+        total.change(sheet, rules, sign)?;
+        if let Some(district) = &county.district {
+            let total = self.districts.entry(district.clone()).or_default();
+            total.change(sheet, &ratio, rules, sign)?;
+        }
+        self.precincts.change(sheet, &ratio, rules, sign)
     }
 
     /// Units counted.
     pub fn units(&self) -> u64 {
-        let counties = self.counties.values().map(|county| county.units);
         let pools = self.pools.values().map(|pool| pool.units);
-        counties.chain(pools).fold(0, u64::saturating_add)
+        pools.fold(self.precincts.units, u64::saturating_add)
     }
-
-    /// The published rows. A county that the roster lacks, or a pool that the rules lack, is worth
-    /// nothing. The only error is [`TotalsError::TooLarge`].
-    pub fn results(&self, roster: &Roster, rules: &Rules) -> Result<Results, TotalsError> {
-        let counties: BTreeMap<_, _> = self
-            .counties
-            .iter()
-            .map(|(id, total)| {
-                let worth = |delegates| county_worth(roster, id, delegates);
-                (id.clone(), total.rows(rules, worth))
-            })
-            .collect();
-        let pools: BTreeMap<_, _> = self
-            .pools
-            .iter()
-            .map(|(id, total)| {
-                let pool = rules.pool(id).map_or(Delegates::ZERO, |pool| pool.worth);
-                let worth = |group: &GroupId, _| total.worth(pool, group);
-                (id.clone(), rows(rules, &total.groups, worth))
-            })
-            .collect();
-        let mut statewide = rows(rules, &BTreeMap::new(), |_, _| Sde::zero());
-        for list in counties.values().chain(pools.values()) {
-            for (sum, row) in statewide.iter_mut().zip(list) {
-                sum.add(row)?;
-            }
-        }
-        Ok(Results {
-            statewide,
-            counties,
-            pools,
-        })
-    }
-}
-
-impl ResultRow {
-    fn add(&mut self, other: &Self) -> Result<(), TotalsError> {
-        self.first = Sign::Add.people(self.first, other.first)?;
-        self.last = Sign::Add.people(self.last, other.last)?;
-        self.delegates = Sign::Add.delegates(self.delegates, other.delegates)?;
-        self.sde = self.sde.plus(&other.sde);
-        Ok(())
-    }
-}
-
-fn rows(
-    rules: &Rules,
-    totals: &BTreeMap<GroupId, GroupTotal>,
-    worth: impl Fn(&GroupId, Delegates) -> Sde,
-) -> Vec<ResultRow> {
-    let row = |group: &GroupId| {
-        let total = totals.get(group).copied().unwrap_or_default();
-        ResultRow {
-            group: group.clone(),
-            first: total.first,
-            last: total.last,
-            delegates: total.delegates,
-            sde: worth(group, total.delegates),
-        }
-    };
-    rules.groups().iter().map(|group| row(&group.id)).collect()
-}
-
-fn county_worth(roster: &Roster, id: &CountyId, delegates: Delegates) -> Sde {
-    roster.county(id).map_or_else(Sde::zero, |county| {
-        Sde::precinct(delegates, county.state, county.convention)
-    })
-}
-
-/// What a unit's reported delegates are worth, by group of the sheet. A satellite's depend on the
-/// attendance of its whole pool, so one more site changes them all (R9).
-pub fn unit_sdes(
-    unit: &Unit,
-    worksheet: &Worksheet,
-    totals: &Totals,
-    roster: &Roster,
-    rules: &Rules,
-) -> BTreeMap<GroupId, Sde> {
-    let worth = |delegates| match &unit.kind {
-        Kind::Precinct { county, .. } => county_worth(roster, county, delegates),
-        Kind::Satellite { pool: id } => {
-            let pool = rules.pool(id).map_or(Delegates::ZERO, |pool| pool.worth);
-            let attendance = totals
-                .pools
-                .get(id)
-                .map_or(People::ZERO, |pool| pool.attendees);
-            let elect = delegates_to_elect(rules, unit, worksheet.attendees);
-            Sde::satellite(pool, worksheet.attendees, attendance, delegates, elect)
-        }
-    };
-    worksheet
-        .reported
-        .iter()
-        .map(|(group, delegates)| (group.clone(), worth(delegates)))
-        .collect()
 }

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 
 use caucus::{
-    Award, Delegates, GroupId, People, Reported, Rules, Unit, Worksheet, award, permitted,
+    Award, Basis, Delegates, GroupId, People, Reported, Roster, Rules, Standing, Totals, Unit,
+    Worksheet, award, permitted, unit_sdes,
 };
 
 /// The rules of 2020 with one line changed.
@@ -124,4 +125,26 @@ fn the_satellite_table_is_the_file_s() {
         panic!("one group takes all");
     };
     assert_eq!(by.get(&group("biden")).expect("it is viable").get(), 2);
+}
+
+/// A pool's worth, and which pools there are, are the file's: alone in its pool, a site has all of it.
+#[test]
+fn the_pools_are_the_file_s() {
+    for (rules, pool, worth) in [
+        (rules("pool CD1 6 1", "pool CD1 7 1"), "CD1", "7/1"),
+        (
+            rules("pool OOS 4 - Satellites outside Iowa", "pool Sea 3 - Ships"),
+            "Sea",
+            "3/1",
+        ),
+    ] {
+        let unit = Unit::parse_line(&format!("unit S-1 satellite {pool} One")).unwrap();
+        let mut sheet = sheet(10, &[("biden", 10)]);
+        sheet.reported = given(&[("biden", 4)]);
+        let roster = Roster::new([], [unit.clone()]).unwrap();
+        let reported = [(&unit, &sheet, Standing::Received)];
+        let totals = Totals::of(Basis::Reported, &rules, &roster, reported).unwrap();
+        let sdes = unit_sdes(&unit, &sheet, &totals, &roster, &rules);
+        assert_eq!(sdes[&group("biden")].exact(), worth);
+    }
 }

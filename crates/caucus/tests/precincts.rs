@@ -9,7 +9,10 @@
 //! = settled <group> <delegates> …     = tie <kind> <group>,<group> <prizes>
 //! = nobody <threshold>                = one-delegate <group>,<group>         = nothing
 //! = findings <code> …                                     in the order they are found
+//! > <a sentence>                                          the award as it is worked out aloud
 //! ```
+//!
+//! A file that has sentences has all of them; one that has none leaves them out.
 
 #![expect(
     clippy::expect_used,
@@ -24,7 +27,7 @@ use std::path::Path;
 
 use caucus::{
     Award, Chance, GroupId, RawRow, RawTie, RawWorksheet, Rules, Threshold, TieKind, Unit, award,
-    findings,
+    findings, worked,
 };
 
 /// Reads a file's sheet and gives back the file's text with the answers the rules give now.
@@ -36,7 +39,7 @@ fn answered(text: &str, rules: &Rules) -> String {
     };
     let number = |text: &str| Some(text.parse::<i64>().expect("a number"));
     let mut kept = String::new();
-    for line in text.lines().filter(|line| !line.starts_with('=')) {
+    for line in text.lines().filter(|line| !line.starts_with(['=', '>'])) {
         writeln!(kept, "{line}").unwrap();
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
@@ -78,6 +81,11 @@ fn answered(text: &str, rules: &Rules) -> String {
         write!(line, " {}", finding.code).unwrap();
     }
     writeln!(kept, "{line}").unwrap();
+    if text.contains("\n> ") {
+        for sentence in worked(rules, &unit, &sheet) {
+            writeln!(kept, "> {sentence}").unwrap();
+        }
+    }
     kept
 }
 
@@ -115,7 +123,11 @@ fn every_sheet_gets_the_award_and_the_findings_it_expects() {
         let path = entry.unwrap().path();
         sheets.insert(path.clone(), std::fs::read_to_string(path).unwrap());
     }
-    assert!(sheets.len() >= 35, "the sheets are not there");
+    let aloud = sheets.values().filter(|text| text.contains("\n> "));
+    assert!(
+        sheets.len() >= 35 && aloud.count() >= 12,
+        "the sheets are not there"
+    );
     let mut wrong = String::new();
     for (path, text) in &sheets {
         let answer = answered(text, &rules);
@@ -125,45 +137,4 @@ fn every_sheet_gets_the_award_and_the_findings_it_expects() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-}
-
-/// The steps of `01-fifteen-of-106-are-not-viable.txt`, as a chair reads them.
-#[test]
-fn an_award_can_be_followed_aloud() {
-    let rules = Rules::iowa_2020();
-    let unit = Unit::parse_line("unit P-1 precinct C 9 One").unwrap();
-    let mut raw = RawWorksheet {
-        unit: "P-1".to_owned(),
-        attendees: Some(106),
-        ..RawWorksheet::default()
-    };
-    for group in rules.groups() {
-        let size = match group.id.as_str() {
-            "biden" => 15,
-            "sanders" => 50,
-            "warren" => 41,
-            _ => 0,
-        };
-        let row = RawRow {
-            first: Some(size),
-            last: Some(size),
-            delegates: Some(0),
-        };
-        raw.groups.insert(group.id.to_string(), row);
-    }
-    let sheet = raw.check(&unit, &rules).unwrap();
-    let Award::Settled { steps, .. } = award(&rules, &unit, &sheet) else {
-        panic!("nothing is tied here");
-    };
-    let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        steps,
-        [
-            "with 106 attendees a group needs 16 people (15/100 of the room)",
-            "sanders has 450/106 delegates, which counts as 4",
-            "warren has 369/106 delegates, which counts as 3",
-            "too few were given: warren was rounded down furthest and is given one",
-            "too few were given: sanders was rounded down furthest and is given one",
-        ]
-    );
 }

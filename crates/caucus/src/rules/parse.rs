@@ -1,5 +1,6 @@
 //! Reading the rule file, line by line in the order of its grammar.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -12,6 +13,10 @@ use crate::id::{DistrictId, GroupId, PoolId};
 use crate::lines::{LineError, Lines, field, parse_name};
 use crate::roster::MAX_DELEGATES;
 
+/// The most lines of one kind: as many as there may be groups, and far more than any contest has
+/// thresholds, pools or districts.
+const MAX_LINES: usize = MAX_GROUPS;
+
 impl Rules {
     /// Reads a rule file. The error names the first line that is wrong.
     pub fn parse(text: &str) -> Result<Self, LineError> {
@@ -22,10 +27,14 @@ impl Rules {
         let rounding = one(&mut lines, "rounding", "`up` or `down`", Rounding::parse)?;
         let half = one(&mut lines, "half", "`up` or `down`", Half::parse)?;
         let satellites = satellites(&mut lines)?;
+        let first_pool = lines.number();
         let pools = pools(&mut lines)?;
         let groups = groups(&mut lines)?;
         let national = national(&mut lines)?;
         lines.end("the end of the file")?;
+        if let Some(national) = &national {
+            districts_are_listed(first_pool, &pools, national)?;
+        }
         Ok(Self {
             title,
             viability,
@@ -49,12 +58,14 @@ fn one<T>(
     let Some(rest) = lines.after(word) else {
         return Err(lines.error(alloc::format!("expected `{word} …`")));
     };
-    let value = field(Some(rest), what, parse).map_err(|what| lines.error(what))?;
+    let value = field(Some(rest), what, parse)
+        .map_err(|what| lines.error(alloc::format!("`{word}`: {what}")))?;
     lines.advance();
     Ok(value)
 }
 
-/// Takes all lines `word …`, each read by `read` and strictly above the one before by `key`.
+/// Takes all lines `word …`, at most [`MAX_LINES`], each read by `read` and strictly above the one
+/// before by `key`.
 fn many<T, K: Ord>(
     lines: &mut Lines<'_>,
     word: &str,
@@ -63,7 +74,10 @@ fn many<T, K: Ord>(
 ) -> Result<Vec<T>, LineError> {
     let mut items: Vec<T> = Vec::new();
     while let Some(rest) = lines.after(word) {
-        let item = read(rest).map_err(|what| lines.error(what))?;
+        if items.len() == MAX_LINES {
+            return Err(lines.error(alloc::format!("at most {MAX_LINES} `{word}` lines")));
+        }
+        let item = read(rest).map_err(|what| lines.error(alloc::format!("`{word}`: {what}")))?;
         if items.last().is_some_and(|last| key(last) >= key(&item)) {
             return Err(lines.error(alloc::format!("`{word}` lines must ascend, each once")));
         }
@@ -81,7 +95,11 @@ fn viability(lines: &mut Lines<'_>) -> Result<Vec<ViabilityStep>, LineError> {
         |step: &ViabilityStep| step.from,
         |rest| {
             let mut words = rest.splitn(2, ' ');
-            let from = field(words.next(), "a number of delegates", Delegates::parse)?;
+            let from = field(
+                words.next(),
+                "a number of delegates from 1 to 10000",
+                |text| Delegates::parse(text).filter(|n| (1..=MAX_DELEGATES).contains(&n.get())),
+            )?;
             let rule = field(words.next(), "`whole-room` or a share", |text| match text {
                 "whole-room" => Some(ViabilityRule::WholeRoom),
                 share => Share::parse(share).map(ViabilityRule::Share),
@@ -90,9 +108,25 @@ fn viability(lines: &mut Lines<'_>) -> Result<Vec<ViabilityStep>, LineError> {
         },
     )?;
     match steps.first() {
-        Some(step) if step.from.get() == 1 => Ok(steps),
-        _ => Err(LineError::new(first, "expected `viability 1 …` first")),
+        Some(step) if step.from.get() == 1 => whole_room_elects_one(first, steps),
+        Some(_) | None => Err(LineError::new(first, "expected `viability 1 …` first")),
     }
+}
+
+/// R8: the whole room elects one delegate, so that line must end before two.
+fn whole_room_elects_one(
+    first: u32,
+    steps: Vec<ViabilityStep>,
+) -> Result<Vec<ViabilityStep>, LineError> {
+    let mut after = steps.iter().skip(1).map(|step| step.from.get());
+    for (line, step) in (first..).zip(&steps) {
+        let until = after.next();
+        if step.rule == ViabilityRule::WholeRoom && (step.from.get() > 1 || until != Some(2)) {
+            let what = "`viability`: the whole room elects one delegate, so another line must hold from 2 on";
+            return Err(LineError::new(line, what));
+        }
+    }
+    Ok(steps)
 }
 
 fn satellites(lines: &mut Lines<'_>) -> Result<Vec<SatelliteStep>, LineError> {
@@ -113,9 +147,18 @@ fn satellites(lines: &mut Lines<'_>) -> Result<Vec<SatelliteStep>, LineError> {
         },
     )?;
     match steps.first() {
-        Some(step) if step.from.get() == 1 => Ok(steps),
-        _ => Err(LineError::new(first, "expected `satellite 1 …` first")),
+        Some(step) if step.from.get() == 1 => {}
+        Some(_) | None => return Err(LineError::new(first, "expected `satellite 1 …` first")),
     }
+    let mut before = Delegates::ZERO;
+    for (line, step) in (first..).zip(&steps) {
+        if step.delegates < before {
+            let what = "`satellite`: a larger site elects no fewer delegates than a smaller one";
+            return Err(LineError::new(line, what));
+        }
+        before = step.delegates;
+    }
+    Ok(steps)
 }
 
 fn pools(lines: &mut Lines<'_>) -> Result<Vec<Pool>, LineError> {
@@ -143,6 +186,26 @@ fn pools(lines: &mut Lines<'_>) -> Result<Vec<Pool>, LineError> {
     )
 }
 
+/// A pool counts for a district that sends national delegates, where any do.
+fn districts_are_listed(first: u32, pools: &[Pool], national: &National) -> Result<(), LineError> {
+    for (line, pool) in (first..).zip(pools) {
+        let Some(district) = &pool.district else {
+            continue;
+        };
+        if !national
+            .districts
+            .iter()
+            .any(|(listed, _)| listed == district)
+        {
+            let what = alloc::format!(
+                "`pool`: there is no `national district {district}` line for its district"
+            );
+            return Err(LineError::new(line, what));
+        }
+    }
+    Ok(())
+}
+
 fn groups(lines: &mut Lines<'_>) -> Result<Vec<Group>, LineError> {
     let first = lines.number();
     let groups = many(
@@ -158,8 +221,15 @@ fn groups(lines: &mut Lines<'_>) -> Result<Vec<Group>, LineError> {
             Ok(Group { id, name })
         },
     )?;
-    if groups.is_empty() || groups.len() > MAX_GROUPS {
+    if groups.is_empty() {
         return Err(LineError::new(first, "expected 1 to 64 `group` lines"));
+    }
+    let mut names = BTreeSet::new();
+    for (line, group) in (first..).zip(&groups) {
+        if !names.insert(&group.name) {
+            let what = alloc::format!("`group`: another one is called `{}` as well", group.name);
+            return Err(LineError::new(line, what));
+        }
     }
     Ok(groups)
 }

@@ -28,69 +28,98 @@ pub(crate) enum Outcome {
     },
 }
 
-/// The 2020 rules by numbers: a site that elects `elect`, with `room` people signed in.
-pub(crate) fn outcome(elect: u64, room: u64, sizes: &BTreeMap<GroupId, u64>) -> Outcome {
+/// The rules by numbers. Where exactly a half goes is not among them: here nothing is rounded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    /// The share for one, two, three, and four or more delegates; none where the whole room elects.
+    pub(crate) shares: [Option<(u64, u64)>; 4],
+    /// Whether the threshold is rounded up.
+    pub(crate) up: bool,
+}
+
+/// Those of 2020.
+pub(crate) const IOWA: Numbers = Numbers {
+    shares: [None, Some((1, 4)), Some((1, 6)), Some((15, 100))],
+    up: true,
+};
+
+/// A site that elects `elect`, with `room` people signed in; `ids` and `sizes` go together.
+pub(crate) fn outcome(
+    numbers: Numbers,
+    elect: u64,
+    room: u64,
+    ids: &[&GroupId],
+    sizes: &[u64],
+) -> Outcome {
     if room == 0 {
         return Outcome::Nothing;
     }
-    let share = match elect {
-        1 => return Outcome::WholeRoom,
-        2 => (1, 4),
-        3 => (1, 6),
-        _ => (15, 100),
+    let step = usize::try_from(elect.clamp(1, 4) - 1).unwrap();
+    let Some((above, below)) = numbers.shares[step] else {
+        return Outcome::WholeRoom;
     };
-    let viable: BTreeMap<&GroupId, u64> = sizes
-        .iter()
-        .filter(|(_, size)| **size > 0 && *size * share.1 >= room * share.0)
-        .map(|(group, size)| (group, *size))
+    // Rounded down, a group may lack less than one person of the share.
+    let missing = if numbers.up { 0 } else { below - 1 };
+    let viable: Vec<(usize, u64)> = (0..)
+        .zip(sizes)
+        .filter(|(_, size)| **size > 0 && *size * below + missing >= room * above)
+        .map(|(index, size)| (index, *size))
         .collect();
     if viable.is_empty() {
         return Outcome::Nobody;
     }
     let seats = usize::try_from(elect).unwrap();
-    let (floor, claims, granted) = if viable.len() > seats {
+    let mut claims = Vec::new();
+    let (floor, granted) = if viable.len() > seats {
         // More groups than delegates: the claim to a first delegate is the group's size (R4).
-        let claims = viable
-            .iter()
-            .map(|(group, size)| (i128::from(*size), *group));
-        (0, claims.collect::<Vec<_>>(), seats)
+        claims.extend(
+            viable
+                .iter()
+                .map(|(index, size)| (i128::from(*size), *index)),
+        );
+        (0, seats)
     } else {
-        let mut claims = Vec::new();
-        for (group, size) in &viable {
+        for (index, size) in &viable {
             for held in 1..elect {
                 let claim = i128::from(size * elect) - i128::from(held * room);
-                claims.push((claim, *group));
+                claims.push((claim, *index));
             }
         }
-        (1, claims, seats - viable.len())
+        (1, seats - viable.len())
     };
-    grant(floor, claims, granted, viable.keys().copied())
+    grant(floor, claims, granted, &viable, ids)
 }
 
-fn grant<'a>(
+fn grant(
     floor: u64,
-    mut claims: Vec<(i128, &'a GroupId)>,
+    mut claims: Vec<(i128, usize)>,
     granted: usize,
-    groups: impl Iterator<Item = &'a GroupId>,
+    viable: &[(usize, u64)],
+    ids: &[&GroupId],
 ) -> Outcome {
-    let mut certain: BTreeMap<GroupId, u64> = groups.map(|group| (group.clone(), floor)).collect();
-    claims.sort_by_key(|(claim, _)| Reverse(*claim));
+    let mut certain = vec![0; ids.len()];
+    for (index, _) in viable {
+        certain[*index] = floor;
+    }
+    claims.sort_unstable_by_key(|(claim, _)| Reverse(*claim));
     let last = granted.checked_sub(1).map(|index| claims[index].0);
     let next = claims.get(granted).map(|claim| claim.0);
     let open = if last == next { last } else { None };
     let mut tied = BTreeSet::new();
     let mut winners = 0;
-    for (index, (claim, group)) in claims.into_iter().enumerate() {
+    for (place, (claim, index)) in claims.into_iter().enumerate() {
         if Some(claim) == open {
-            tied.insert(group.clone());
-            winners += usize::from(index < granted);
-        } else if index < granted {
-            *certain.get_mut(group).unwrap() += 1;
+            tied.insert(ids[index].clone());
+            winners += usize::from(place < granted);
+        } else if place < granted {
+            certain[index] += 1;
+        } else {
+            break;
         }
     }
-    certain.retain(|_, count| *count > 0);
+    let certain = ids.iter().zip(certain).filter(|(_, count)| *count > 0);
     Outcome::Split {
-        certain,
+        certain: certain.map(|(id, count)| ((*id).clone(), count)).collect(),
         tied,
         winners,
     }
