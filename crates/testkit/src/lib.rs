@@ -18,17 +18,14 @@
 mod fixture;
 mod night;
 mod places;
-mod published;
 mod random;
-mod release;
 mod rooms;
 mod shared;
 mod slips;
 
 pub use fixture::{Fixture, Person};
 pub use night::{Night, Report, Scale};
-pub use published::{Published, PublishedCell};
 pub use random::Random;
-pub use release::ReleaseError;
+pub use release::{Published, ReleaseError};
 pub use shared::{NoSharedData, shared_data};
 pub use slips::Slip;

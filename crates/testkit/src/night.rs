@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use caucus::{Roster, Rules, Unit, UnitId, Worksheet};
+use release::{Places, Published, ReleaseError, Sheets, Snapshot, arrivals, numbered};
 
 use crate::places;
-use crate::published::Published;
 use crate::random::Random;
-use crate::release::{self, ReleaseError};
 use crate::rooms;
 use crate::slips::{self, Slip};
 
@@ -131,7 +130,26 @@ impl Night {
     /// The night of the published releases: `dir` holds `precincts.csv`, `counties.csv` and
     /// `snapshots/`, of which the last in the order of names is read.
     pub fn from_release(dir: &Path) -> Result<Self, ReleaseError> {
-        release::read(dir)
+        let rules = Rules::iowa_2020_published();
+        let places = Places::read(dir, &rules)?;
+        let files = numbered(&dir.join("snapshots"))?;
+        let last = files.last().expect("`numbered` refuses an empty folder");
+        let snapshot = Snapshot::read(last, &places, &rules)?;
+        let mut sheets = Sheets::infer(&rules, &places.roster, &snapshot).units;
+        let report = |arrival: release::Arrival| Report {
+            worksheet: sheets
+                .remove(&arrival.unit)
+                .expect("every unit of a snapshot has a sheet"),
+            unit: arrival.unit,
+            arrival_ms: arrival.ms,
+            slip: None,
+        };
+        Ok(Self {
+            reports: arrivals(&snapshot).into_iter().map(report).collect(),
+            rules,
+            roster: places.roster,
+            published: snapshot.units,
+        })
     }
 
     /// The unit of a report.
