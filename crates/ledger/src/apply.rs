@@ -2,8 +2,7 @@
 
 use alloc::vec::Vec;
 
-use caucus::{Refusal, UnitId};
-use merkle::LeafHash;
+use caucus::Refusal;
 use receipt::Leaf;
 
 use crate::changes::Changes;
@@ -13,7 +12,10 @@ use crate::intake::{self, Admission, Authentic, Stop};
 use crate::outcome::Outcome;
 use crate::rows;
 use crate::tables::{Fault, Tables};
-use crate::{attest, close, keys, manifest, side, submit};
+use crate::view::{CountKind, Release};
+use crate::{
+    attest, close, count_again, dispute, gate, keys, manifest, review, roster, side, submit,
+};
 
 /// Applies a command to the state that `tables` show.
 ///
@@ -70,30 +72,18 @@ fn act<T: Tables>(
         Leaf::Enrol(enrol) => keys::enrol(draft, authentic, enrol),
         Leaf::Revoke(revoke) => keys::revoke(draft, authentic, revoke),
         Leaf::Close(_) => close::close(draft, authentic),
-        Leaf::Review(review) => not_offered(draft, Some((&review.unit, review.of))),
-        Leaf::Void(void) => not_offered(draft, Some((&void.unit, void.of))),
-        Leaf::Dispute(dispute) => not_offered(draft, Some((&dispute.unit, dispute.of))),
-        Leaf::Answer(_)
-        | Leaf::Recanvass(_)
-        | Leaf::Recount(_)
-        | Leaf::Publish(_)
-        | Leaf::Hold(_)
-        | Leaf::Roster(_) => not_offered(draft, None),
+        Leaf::Review(review) => review::review(draft, authentic, review),
+        Leaf::Void(void) => review::void(draft, authentic, void),
+        Leaf::Dispute(dispute) => dispute::dispute(draft, authentic, dispute),
+        Leaf::Answer(answer) => dispute::answer(draft, authentic, answer),
+        Leaf::Recanvass(count) => {
+            count_again::record(draft, authentic, count, CountKind::Recanvass)
+        }
+        Leaf::Recount(count) => count_again::record(draft, authentic, count, CountKind::Recount),
+        Leaf::Publish(gate) => gate::set(draft, authentic, gate, Release::Released),
+        Leaf::Hold(gate) => gate::set(draft, authentic, gate, Release::Withheld),
+        Leaf::Roster(change) => roster::amend(draft, authentic, change),
         // Intake lets no signed totals pass.
         Leaf::Totals(_) => Err(Refusal::WrongRole.into()),
     }
-}
-
-/// Acts that this version knows but does not apply. One that names a head which has moved is told
-/// so first, as it always will be.
-fn not_offered<T: Tables>(
-    draft: &Draft<'_, T>,
-    of: Option<(&UnitId, LeafHash)>,
-) -> Result<Outcome, Stop> {
-    if let Some((unit, hash)) = of
-        && rows::sheet(draft, unit)?.head().map(|head| head.hash) != Some(hash)
-    {
-        return Err(Refusal::Stale.into());
-    }
-    Err(Refusal::NotOffered.into())
 }

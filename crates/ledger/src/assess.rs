@@ -1,84 +1,218 @@
-//! Where a unit stands: what its head, the records beside it and the keys behind them say taken
-//! together.
+//! Where a unit stands: what its head, the records beside it, the keys behind them and the other
+//! units say taken together.
 //!
 //! The standing is a function of what is recorded, not of how it came about: it is computed anew
 //! whenever one of these changes. One thing is kept on purpose: a rival that once differed from a
 //! head holds the unit until a review, even if the head is then corrected to agree with it.
+//!
+//! Each reason for being held has a code and the last leaf that raised it. A review settles a code
+//! for one head, as far as it was raised before the review.
 
-use alloc::collections::BTreeSet;
-use alloc::string::{String, ToString};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use caucus::{Kind, Rules, Severity, Slot, Standing, Unit, Worksheet};
+use caucus::{FindingCode, Rules, Severity, Standing, Unit, UnitId, Worksheet};
 use merkle::LeafIndex;
-use receipt::leaf::{AttestedFigures, Earlier, Leaf};
+use receipt::Leaf;
 
 use crate::draft::Draft;
+use crate::hands;
+use crate::history::{Deed, UnitState};
+use crate::intake::Stop;
+use crate::prints::{self, Hashed};
 use crate::rows::{self, HeadRow, SheetRow, Signer};
 use crate::tables::{Fault, Table, Tables};
+use crate::totals::{self, Counted};
 use crate::view::{Counts, RivalStanding};
 
-/// Held because a rival's figures differ from the head's. A reviewer names this code.
-pub const RIVAL_DIFFERS: &str = "rival_differs";
-
-/// Held because an attestation states a cell that differs from the head's.
-pub const ATTEST_DIFFERS: &str = "attest_differs";
-
-/// Held because the key behind the head or behind a witness was revoked as stolen.
-pub const KEY_DOUBTED: &str = "key_doubted";
-
 /// Writes a unit's sheet with its reasons for being held and its witnesses computed anew, and
-/// moves the counts accordingly. `figures` are the head's, where the caller has them at hand.
+/// moves everything that follows from it: counts, sums, prints, and the units that have the same
+/// counts. A sum changes here and nowhere else. `figures` are the head's, where the caller has
+/// them at hand.
 pub(crate) fn settle<T: Tables>(
     draft: &mut Draft<'_, T>,
     unit: &Unit,
     rules: &Rules,
     sheet: SheetRow,
     figures: Option<&Worksheet>,
-) -> Result<(), Fault> {
-    let before = standing(&rows::sheet(draft, &unit.id)?);
-    let mut held_for = BTreeSet::new();
-    let mut witnesses = Vec::new();
-    if let Some(head) = &sheet.head {
-        let stored;
-        let worksheet = if let Some(worksheet) = figures {
-            worksheet
-        } else {
-            stored = rows::worksheet_of(draft, head.head.index)?;
-            &stored
-        };
-        for finding in caucus::findings(unit, rules, worksheet) {
-            if finding.code.severity() == Severity::Error {
-                held_for.insert(finding.code.as_str().to_string());
-            }
+) -> Result<(), Stop> {
+    settle_as(draft, unit, unit, rules, sheet, figures)
+}
+
+/// As [`settle`], for a unit that was another until now: a merge changes its delegates.
+pub(crate) fn settle_as<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    was: &Unit,
+    unit: &Unit,
+    rules: &Rules,
+    sheet: SheetRow,
+    figures: Option<&Worksheet>,
+) -> Result<(), Stop> {
+    let before = rows::sheet(draft, &unit.id)?;
+    let (same_head, old_figures) = old_figures(draft, &before, &sheet)?;
+    let stored;
+    let figures = match (&sheet.head, figures) {
+        (None, _) => None,
+        (Some(_), Some(figures)) => Some(figures),
+        (Some(head), None) => {
+            stored = rows::worksheet_of(draft, head.figures)?;
+            Some(&stored)
         }
-        if is_doubted(draft, &head.signers)? {
-            held_for.insert(KEY_DOUBTED.to_string());
-        }
-        let mut beside = Beside {
-            unit,
-            head,
-            worksheet,
-            held_for,
-            witnesses,
-        };
-        beside.compare_rivals(draft)?;
-        beside.compare_attests(draft)?;
-        (held_for, witnesses) = (beside.held_for, beside.witnesses);
-    }
-    witnesses.sort_unstable();
-    let sheet = SheetRow {
-        head: sheet.head,
-        held_for: held_for.into_iter().collect(),
-        witnesses,
     };
-    let after = standing(&sheet);
+    let hashed = figures.map(Hashed::of);
+    let old_hashed = if same_head {
+        hashed
+    } else {
+        old_figures.as_ref().map(Hashed::of)
+    };
+    if !same_head {
+        let head = sheet.head.as_ref().map(|row| row.head.index);
+        prints::replace(draft, &unit.id, old_hashed, hashed.zip(head));
+    }
+
+    let after = judged(draft, unit, rules, sheet, figures.zip(hashed))?;
+    let states = (state(&before), state(&after));
     draft.put(
         Table::UnitSheet,
         unit.id.as_str().as_bytes().to_vec(),
-        sheet.encode(),
+        after.encode(),
     );
-    move_counts(draft, before, after)
+    draft.moved(&unit.id, states.0, states.1);
+    move_counts(draft, states.0.standing, states.1.standing)?;
+    let old_figures = if same_head {
+        figures
+    } else {
+        old_figures.as_ref()
+    };
+    totals::move_unit(
+        draft,
+        rules,
+        counted(was, old_figures, states.0),
+        counted(unit, figures, states.1),
+    )?;
+    if !same_head {
+        settle_partners(draft, &unit.id, rules, old_hashed)?;
+        settle_partners(draft, &unit.id, rules, hashed)?;
+    }
+    Ok(())
+}
+
+/// What counts of a unit that is there, if it has figures.
+fn counted<'c>(
+    unit: &'c Unit,
+    worksheet: Option<&'c Worksheet>,
+    state: UnitState,
+) -> Option<Counted<'c>> {
+    worksheet.map(|worksheet| Counted {
+        unit,
+        worksheet,
+        standing: state.standing,
+    })
+}
+
+/// Whether the head stays, and the old head's figures if it does not.
+fn old_figures<T: Tables>(
+    tables: &T,
+    before: &SheetRow,
+    after: &SheetRow,
+) -> Result<(bool, Option<Worksheet>), Fault> {
+    match &before.head {
+        _ if before.head() == after.head() => Ok((true, None)),
+        None => Ok((false, None)),
+        Some(head) => Ok((false, Some(rows::worksheet_of(tables, head.figures)?))),
+    }
+}
+
+/// The units that have this print besides the one whose head has changed. Most of them are held
+/// already and stay so: they are passed over.
+fn settle_partners<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    unit: &UnitId,
+    rules: &Rules,
+    hashed: Option<Hashed>,
+) -> Result<(), Stop> {
+    let print = hashed.and_then(|hashed| hashed.both);
+    for (partner, _) in prints::partners(draft, unit, print)? {
+        let sheet = rows::sheet(draft, &partner)?;
+        let others = prints::partners(draft, &partner, print)?;
+        let is_open = sheet.held_for.contains(&FindingCode::DuplicateRow);
+        let as_it_was = is_open != others.is_empty();
+        if as_it_was && sheet.settled_by(FindingCode::DuplicateRow).is_none() {
+            continue;
+        }
+        if let Some(unit) = rows::unit(draft, &partner)? {
+            draft.did(&partner, Deed::Compared);
+            // Its head stays, so this goes no further.
+            settle(draft, &unit, rules, sheet, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// The sheet with everything that follows from it and from what stands beside it.
+fn judged<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    unit: &Unit,
+    rules: &Rules,
+    mut sheet: SheetRow,
+    figures: Option<(&Worksheet, Hashed)>,
+) -> Result<SheetRow, Fault> {
+    sheet.held_for = Vec::new();
+    sheet.witnesses = Vec::new();
+    sheet.accepted = None;
+    let (Some(head), Some((worksheet, hashed))) = (&sheet.head, figures) else {
+        return Ok(sheet);
+    };
+    let mut beside = Beside {
+        unit,
+        head,
+        worksheet,
+        raised: Raised::default(),
+        witnesses: Vec::new(),
+    };
+    let at = head.head.index;
+    for finding in caucus::findings(unit, rules, worksheet) {
+        if finding.severity() == Severity::Error {
+            beside.raised.raise(finding.code, at);
+        }
+    }
+    for (_, partner) in prints::partners(draft, &unit.id, hashed.both)? {
+        beside
+            .raised
+            .raise(FindingCode::DuplicateRow, at.max(partner));
+    }
+    if let Some(by) = hands::doubted_by(draft, hands::keys(&head.signers))? {
+        beside.raised.raise(FindingCode::KeyDoubted, by);
+    }
+    if let Some(by) = sheet.asked {
+        beside.raised.raise(FindingCode::Asked, by);
+    }
+    if let Some(by) = sheet.kept {
+        beside.raised.raise(FindingCode::HeldByReview, by);
+    }
+    beside.compare_rivals(draft)?;
+    beside.compare_attests(draft)?;
+    let Beside {
+        mut raised,
+        mut witnesses,
+        ..
+    } = beside;
+    witnesses.sort_unstable();
+    sheet.witnesses = witnesses;
+
+    let mut settled = BTreeMap::new();
+    for (code, by) in &sheet.settled {
+        // What a stolen key has settled is not settled, and somebody has to look at it.
+        match hands::doubted_by(draft, &hands::signers_of_leaf(draft, *by)?)? {
+            Some(doubted) => raised.raise(FindingCode::KeyDoubted, doubted),
+            None => {
+                settled.insert(*code, *by);
+            }
+        }
+    }
+    sheet.accepted = settled.values().copied().max();
+    sheet.held_for = raised.open(&settled);
+    Ok(sheet)
 }
 
 /// Where a unit with this sheet stands.
@@ -87,10 +221,38 @@ pub(crate) fn standing(sheet: &SheetRow) -> Standing {
         Standing::Silent
     } else if !sheet.held_for.is_empty() {
         Standing::Held
-    } else if sheet.witnesses.is_empty() {
+    } else if sheet.witnesses.is_empty() && sheet.accepted.is_none() {
         Standing::Received
     } else {
         Standing::Verified
+    }
+}
+
+/// Where a unit with this sheet is.
+pub(crate) fn state(sheet: &SheetRow) -> UnitState {
+    UnitState {
+        head: sheet.head(),
+        standing: standing(sheet),
+    }
+}
+
+/// Reasons for being held, each with the last leaf that raised it.
+#[derive(Debug, Default)]
+struct Raised(BTreeMap<FindingCode, LeafIndex>);
+
+impl Raised {
+    fn raise(&mut self, code: FindingCode, by: LeafIndex) {
+        let last = self.0.entry(code).or_insert(by);
+        *last = by.max(*last);
+    }
+
+    /// Those that no review has settled since they were raised, ascending.
+    fn open(&self, settled: &BTreeMap<FindingCode, LeafIndex>) -> Vec<FindingCode> {
+        self.0
+            .iter()
+            .filter(|(code, raised)| settled.get(code).is_none_or(|review| review < raised))
+            .map(|(code, _)| *code)
+            .collect()
     }
 }
 
@@ -100,7 +262,7 @@ struct Beside<'s> {
     unit: &'s Unit,
     head: &'s HeadRow,
     worksheet: &'s Worksheet,
-    held_for: BTreeSet<String>,
+    raised: Raised,
     witnesses: Vec<LeafIndex>,
 }
 
@@ -108,7 +270,7 @@ impl Beside<'_> {
     fn compare_rivals<T: Tables>(&mut self, draft: &mut Draft<'_, T>) -> Result<(), Fault> {
         for (index, mut rival) in rows::rivals(draft, &self.unit.id)? {
             if rival.standing == RivalStanding::Agrees
-                && !same_cells(&rows::worksheet_of(draft, index)?, self.worksheet)
+                && !hands::same_cells(&rows::worksheet_of(draft, index)?, self.worksheet)
             {
                 rival.standing = RivalStanding::Differs;
                 let key = rows::unit_number_key(&self.unit.id, index);
@@ -116,10 +278,8 @@ impl Beside<'_> {
             }
             match rival.standing {
                 RivalStanding::Agrees => self.add_witness(draft, index, &rival.signers)?,
-                RivalStanding::Differs => {
-                    self.held_for.insert(RIVAL_DIFFERS.to_string());
-                }
-                RivalStanding::Superseded => {}
+                RivalStanding::Differs => self.raised.raise(FindingCode::RivalDiffers, index),
+                RivalStanding::Superseded | RivalStanding::Voided | RivalStanding::Stray => {}
             }
         }
         Ok(())
@@ -134,9 +294,9 @@ impl Beside<'_> {
                 });
             };
             let figures = &attest.figures;
-            if differs_from(figures, self.worksheet) {
-                self.held_for.insert(ATTEST_DIFFERS.to_string());
-            } else if states_enough(figures, self.unit) {
+            if hands::differs_from(figures, self.worksheet) {
+                self.raised.raise(FindingCode::AttestDiffers, index);
+            } else if hands::states_enough(figures, self.unit) {
                 self.add_witness(draft, index, &[signer])?;
             }
         }
@@ -151,80 +311,13 @@ impl Beside<'_> {
         index: LeafIndex,
         signers: &[Signer],
     ) -> Result<(), Fault> {
-        if is_doubted(draft, signers)? {
-            self.held_for.insert(KEY_DOUBTED.to_string());
-        } else if are_other_hands(&self.head.signers, signers) {
+        if let Some(by) = hands::doubted_by(draft, hands::keys(signers))? {
+            self.raised.raise(FindingCode::KeyDoubted, by);
+        } else if hands::are_others(&self.head.signers, signers) {
             self.witnesses.push(index);
         }
         Ok(())
     }
-}
-
-/// Whether two sheets agree in every compared cell: attendees, votes, delegates; never ties.
-pub(crate) fn same_cells(one: &Worksheet, other: &Worksheet) -> bool {
-    one.attendees == other.attendees
-        && one.first == other.first
-        && one.last == other.last
-        && one.reported == other.reported
-}
-
-/// Whether a stated cell differs from the sheet's.
-fn differs_from(figures: &AttestedFigures, sheet: &Worksheet) -> bool {
-    figures
-        .attendees
-        .is_some_and(|stated| stated != sheet.attendees)
-        || figures
-            .first
-            .iter()
-            .any(|(group, stated)| stated.is_some_and(|stated| stated != sheet.first.get(group)))
-        || figures
-            .last
-            .iter()
-            .any(|(group, stated)| stated.is_some_and(|stated| stated != sheet.last.get(group)))
-        || figures
-            .reported
-            .iter()
-            .any(|(group, stated)| stated.is_some_and(|stated| stated != sheet.reported.get(group)))
-}
-
-/// Whether an attestation states enough to be a witness: all votes and delegates, and for a
-/// satellite the attendees, on which its delegates depend.
-fn states_enough(figures: &AttestedFigures, unit: &Unit) -> bool {
-    figures.is_complete()
-        && match &unit.kind {
-            Kind::Precinct { .. } => true,
-            Kind::Satellite { .. } => figures.attendees.is_some(),
-        }
-}
-
-/// Whether none of the one's hands is one of the other's. Chair and spare are one hand, and the
-/// secretary, who may hold the spare's envelope, is none beside the spare.
-fn are_other_hands(head: &[Signer], other: &[Signer]) -> bool {
-    head.iter().all(|one| {
-        other.iter().all(|two| {
-            let same_hand = match (one.slot, two.slot) {
-                (Some(Slot::A), Some(Slot::A | Slot::B))
-                | (Some(Slot::B), Some(Slot::A | Slot::B | Slot::S))
-                | (Some(Slot::S), Some(Slot::B | Slot::S)) => true,
-                (Some(Slot::A), Some(Slot::S) | None)
-                | (Some(Slot::S), Some(Slot::A) | None)
-                | (Some(Slot::B), None)
-                | (None, _) => false,
-            };
-            !same_hand && one.key != two.key
-        })
-    })
-}
-
-/// Whether one of these keys was revoked as stolen.
-fn is_doubted<T: Tables>(tables: &T, signers: &[Signer]) -> Result<bool, Fault> {
-    for signer in signers {
-        let key = rows::key(tables, &signer.key)?;
-        if key.is_some_and(|key| key.revoked == Some(Earlier::Doubt)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn move_counts<T: Tables>(
@@ -236,14 +329,31 @@ fn move_counts<T: Tables>(
         return Ok(());
     }
     let counts = rows::counts(draft)?;
-    let moved = counts
-        .without(before)
-        .and_then(|counts| counts.with(after))
-        .ok_or(Fault::Corrupt {
-            table: Table::Meta,
-            what: "counts below nothing",
-        })?;
-    draft.put(Table::Meta, rows::META_COUNTS.to_vec(), moved.encode());
+    put_counts(
+        draft,
+        counts.without(before).and_then(|counts| counts.with(after)),
+    )
+}
+
+/// Counts a unit that got its first open dispute, or lost its last.
+pub(crate) fn count_disputed<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    by_one: impl Fn(u64) -> Option<u64>,
+) -> Result<(), Fault> {
+    let counts = rows::counts(draft)?;
+    let disputed = by_one(counts.disputed);
+    put_counts(
+        draft,
+        disputed.map(|disputed| Counts { disputed, ..counts }),
+    )
+}
+
+fn put_counts<T: Tables>(draft: &mut Draft<'_, T>, counts: Option<Counts>) -> Result<(), Fault> {
+    let counts = counts.ok_or(Fault::Corrupt {
+        table: Table::Meta,
+        what: "counts below nothing",
+    })?;
+    draft.put(Table::Meta, rows::META_COUNTS.to_vec(), counts.encode());
     Ok(())
 }
 

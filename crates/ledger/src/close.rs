@@ -4,10 +4,10 @@
 use alloc::string::String;
 use core::fmt::Write as _;
 
-use caucus::{ElectionId, Refusal, ResultRow, Results};
+use caucus::{Basis, ElectionId, Refusal, ResultRow, Results};
 use merkle::{Hash, LeafIndex};
 use receipt::Leaf;
-use receipt::leaf::{DerivedTotals, TotalsRow};
+use receipt::leaf::{DerivedTotals, Scope, TotalsRow};
 
 use crate::draft::Draft;
 use crate::intake::{Authentic, Stop};
@@ -15,7 +15,6 @@ use crate::outcome::Outcome;
 use crate::rows;
 use crate::tables::{Table, Tables};
 use crate::totals;
-use crate::view::View;
 
 /// Closes the night. A second close changes nothing but derives the totals again.
 pub(crate) fn close<T: Tables>(
@@ -27,6 +26,7 @@ pub(crate) fn close<T: Tables>(
         let key = rows::META_CLOSED.to_vec();
         draft.put(Table::Meta, key, rows::number_key(leaf.index.get()));
     }
+    draft.about(Scope::All);
     draft.seal_leaf(leaf.index)?;
     derive_totals(draft, leaf.index)?;
     Ok(draft.applied(authentic, leaf)?)
@@ -34,16 +34,11 @@ pub(crate) fn close<T: Tables>(
 
 /// Appends the totals as they stand after leaf `of`. Nobody signs them: whoever has the leaves
 /// before derives the same bytes.
-fn derive_totals<T: Tables>(draft: &mut Draft<'_, T>, of: LeafIndex) -> Result<(), Stop> {
-    let view = View::new(draft);
-    let (roster, rules) = view
-        .roster()?
-        .zip(view.rules()?)
-        .ok_or(Refusal::NoManifest)?;
-    let sums = view.totals()?;
-    let results = sums
-        .results(&roster, &rules)
-        .map_err(|error| totals::stop(Table::CountyTotal, error))?;
+pub(crate) fn derive_totals<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    of: LeafIndex,
+) -> Result<(), Stop> {
+    let results = totals::results(draft, Basis::Reported)?.ok_or(Refusal::NoManifest)?;
     let genesis = rows::genesis(draft)?.ok_or(Refusal::NoManifest)?;
     let election = rows::election(draft)?.ok_or(Refusal::NoManifest)?;
     let election = ElectionId::parse(&election).map_err(|_| Refusal::NoManifest)?;
@@ -69,8 +64,8 @@ fn derive_totals<T: Tables>(draft: &mut Draft<'_, T>, of: LeafIndex) -> Result<(
 fn totals_row(row: &ResultRow) -> TotalsRow {
     TotalsRow {
         group: row.group.clone(),
-        first: row.first,
-        last: row.last,
+        first: row.first.people(),
+        last: row.last.people(),
         delegates: row.delegates,
         sde: (&row.sde).into(),
     }
@@ -84,6 +79,7 @@ fn totals_row(row: &ResultRow) -> TotalsRow {
 /// genesis <hash>
 /// of <leaf index>
 /// state <group> <first> <final> <delegates> <state delegate equivalents>            *
+/// district <district> <group> <first> <final> <delegates> <state delegate equivalents>  *
 /// county <county> <group> <first> <final> <delegates> <state delegate equivalents>  *
 /// pool <pool> <group> <first> <final> <delegates> <state delegate equivalents>      *
 /// ```
@@ -104,6 +100,11 @@ pub fn results_file(
     line(format_args!("of {}", of.get()));
     for row in &results.statewide {
         line(format_args!("state {}", cells(row)));
+    }
+    for (district, rows) in &results.districts {
+        for row in rows {
+            line(format_args!("district {district} {}", cells(row)));
+        }
     }
     for (county, rows) in &results.counties {
         for row in rows {

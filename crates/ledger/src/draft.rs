@@ -6,11 +6,15 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use caucus::UnitId;
 use merkle::{Frontier, Hash, LeafIndex, TreeSize};
 use note::{SignatureLine, VerifierKey};
+use receipt::leaf::Scope;
 
+use crate::assess;
 use crate::changes::{self, Changes};
 use crate::codec::Writer;
+use crate::history::{self, Deed, Moves, UnitState};
 use crate::intake::{self, Authentic};
 use crate::outcome::{LeafRef, Outcome};
 use crate::overlay::Overlay;
@@ -23,6 +27,8 @@ pub(crate) struct Draft<'a, T> {
     overlay: Overlay<'a, T>,
     /// Keys written since the last leaf was sealed: what the next digest covers.
     touched: BTreeSet<(Table, Vec<u8>)>,
+    /// What the leaf being applied does to units.
+    moves: Moves,
 }
 
 impl<'a, T: Tables> Draft<'a, T> {
@@ -30,6 +36,7 @@ impl<'a, T: Tables> Draft<'a, T> {
         Self {
             overlay: Overlay::new(tables),
             touched: BTreeSet::new(),
+            moves: Moves::default(),
         }
     }
 
@@ -88,6 +95,38 @@ impl<'a, T: Tables> Draft<'a, T> {
         Ok(Outcome::Applied { leaf, head })
     }
 
+    /// Notes what the leaf being applied does to a unit.
+    pub(crate) fn did(&mut self, unit: &UnitId, deed: Deed) {
+        self.moves.did(unit, deed);
+    }
+
+    /// Notes where a unit was and is.
+    pub(crate) fn moved(&mut self, unit: &UnitId, before: UnitState, after: UnitState) {
+        self.moves.moved(unit, before, after);
+    }
+
+    /// Notes that the leaf being applied is about a county or about everything.
+    pub(crate) fn about(&mut self, scope: Scope) {
+        self.moves.about(scope);
+    }
+
+    /// Writes what the leaf has done to units: a row for each in its trail, one for the feed.
+    fn write_moves(&mut self, index: LeafIndex) -> Result<(), Fault> {
+        let moves = core::mem::take(&mut self.moves);
+        if moves.is_empty() {
+            return Ok(());
+        }
+        for key in moves.trail(index) {
+            self.put(Table::Trail, key, Vec::new());
+        }
+        let changes = moves.changes(|unit| Ok(assess::state(&rows::sheet(self, unit)?)))?;
+        if !changes.is_empty() {
+            let key = rows::number_key(index.get());
+            self.put(Table::Moved, key, history::encode(&changes));
+        }
+        Ok(())
+    }
+
     fn put_frontier(&mut self, frontier: &Frontier) {
         self.put(
             Table::Meta,
@@ -98,6 +137,7 @@ impl<'a, T: Tables> Draft<'a, T> {
 
     /// Ends a leaf: everything written since the one before enters the digest under its index.
     pub(crate) fn seal_leaf(&mut self, index: LeafIndex) -> Result<(), Fault> {
+        self.write_moves(index)?;
         let before =
             rows::leaf_digest(self, TreeSize::new(index.get()))?.ok_or(Fault::Corrupt {
                 table: Table::LeafDigest,

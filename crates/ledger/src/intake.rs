@@ -165,7 +165,7 @@ fn authenticate<T: Tables>(
 ) -> Result<Authentic, Stop> {
     let first = check_election(tables, &leaf)?;
     if let Some(unit) = subject(&leaf)
-        && rows::unit(tables, unit)?.is_none()
+        && !rows::is_known(tables, unit)?
     {
         return Err(Refusal::UnknownUnit { unit: unit.clone() }.into());
     }

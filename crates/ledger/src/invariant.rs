@@ -4,8 +4,8 @@
 //! ```text
 //! leaves      numbered without a gap; each hash and text points back at its leaf
 //! tree        nodes and frontier are those of the leaves
-//! heads       each is a submission of its unit, its counts and standing those of the records
-//! totals      the sums over all heads, and nothing else
+//! heads       each is what its leaf makes of it, its counts and standing those of the records
+//! totals      the sums over all heads on each basis, and nothing else
 //! replay      the leaves, applied again, give every row that is derived from leaves, and so the
 //!             leaf digest
 //! ```
@@ -13,19 +13,20 @@
 //! [`replay`](crate::replay()) checks them again for whoever does not trust the node. What this
 //! cannot see is a log that was rewritten whole; checkpoints that others hold show that.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use caucus::{Totals, Unit};
+use caucus::{Basis, Kind, Roster, Scale, Standing, Totals, Unit, UnitId, Worksheet};
 use merkle::{Frontier, Hash, LeafIndex};
 use receipt::Leaf;
+use receipt::leaf::{Answered, Decision};
 
 use crate::assess;
 use crate::replay::{self, ReplayError};
-use crate::rows::{self, LeafIndexRow, SheetRow};
+use crate::rows::{self, HeadRow, LeafIndexRow, SheetRow};
 use crate::tables::{Fault, Origin, Table, Tables};
 use crate::totals;
-use crate::view::{Counts, View};
+use crate::view::{Counts, HeadOrigin, View};
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,15 +127,10 @@ fn tree<T: Tables>(tables: &T, leaves: &[Vec<u8>]) -> Result<(), Broken> {
 
 /// The heads: that each is a report of its unit, and that counts and sums are theirs.
 fn heads<T: Tables>(tables: &T) -> Result<(), Broken> {
-    let units: BTreeMap<_, Unit> = View::new(tables)
-        .units()?
-        .into_iter()
-        .map(|unit| (unit.id.clone(), unit))
-        .collect();
     let sheets = rows::rows_under(tables, Table::UnitSheet, &[], |key, value| {
         Ok((rows::unit_of_key(key)?, SheetRow::decode(value)?))
     })?;
-    let Some(rules) = rows::rules(tables)? else {
+    let Some(roster) = View::new(tables).roster()? else {
         return if sheets.is_empty() {
             Ok(())
         } else {
@@ -144,44 +140,110 @@ fn heads<T: Tables>(tables: &T) -> Result<(), Broken> {
             ))
         };
     };
-    let mut sums = Totals::default();
+    let mut counted = Vec::new();
     let mut counts = Counts::default();
     for (id, sheet) in sheets {
-        let unit = units
-            .get(&id)
-            .ok_or_else(|| broken(Table::UnitSheet, "a report of a unit that is not there"))?;
         counts = counts
             .with(assess::standing(&sheet))
             .ok_or_else(|| broken(Table::Meta, "more reports than can be counted"))?;
-        let Some(head) = sheet.head() else {
+        let Some(row) = &sheet.head else {
             continue;
         };
+        // Of a unit that was closed or merged there may be records, and no head.
+        let unit = roster
+            .unit(&id)
+            .ok_or_else(|| broken(Table::UnitSheet, "a head of a unit that does not meet"))?;
+        let head = row.head;
         let bytes = rows::leaf(tables, head.index)?.unwrap_or_default();
         if merkle::leaf_hash(&bytes) != head.hash {
             return Err(broken(Table::UnitSheet, "a head's hash is not its leaf's"));
         }
-        let Leaf::Submission(submission) = rows::parsed_leaf(tables, head.index)? else {
-            return Err(broken(Table::UnitSheet, "a head is no submission"));
-        };
-        if submission.unit != id || submission.seq != head.seq {
-            return Err(broken(
-                Table::UnitSheet,
-                "a head is another unit's or number's",
-            ));
-        }
-        sums.add(unit, &submission.figures.worksheet, &rules)
-            .map_err(|_| broken(Table::CountyTotal, "the heads can not be added up"))?;
+        let worksheet = figures_of(tables, &id, row)?;
+        let standing = assess::standing(&sheet);
+        counted.push((unit, worksheet, standing));
     }
+    let open = rows::rows_under(tables, Table::Dispute, &[], rows::open_dispute_of)?;
+    let disputed: BTreeSet<UnitId> = open.into_iter().flatten().collect();
+    counts.disputed = u64::try_from(disputed.len()).unwrap_or(u64::MAX);
     if rows::counts(tables)? != counts {
         return Err(broken(Table::Meta, "the counts are not those of the heads"));
     }
-    if totals::read(tables)? != sums {
+    sums(tables, &roster, &counted)
+}
+
+/// The sums: that on each basis, and for the units held, they are those of these heads.
+fn sums<T: Tables>(
+    tables: &T,
+    roster: &Roster,
+    counted: &[(&Unit, Worksheet, Standing)],
+) -> Result<(), Broken> {
+    let scale = Scale::of(roster.counties());
+    if rows::scale(tables)?.as_ref() != Some(&scale) {
+        return Err(broken(Table::Meta, "the scale is not that of the counties"));
+    }
+    let missing = || broken(Table::File, "there are reports without rules");
+    let rules = rows::rules(tables)?.ok_or_else(missing)?;
+    for basis in Basis::ALL {
+        let mut sums = Totals::default();
+        for (unit, worksheet, standing) in counted {
+            if let Some(sheet) = basis.sheet(&rules, unit, worksheet, *standing) {
+                sums.add(unit, &sheet, &rules, roster, &scale)
+                    .map_err(|_| broken(Table::CountyTotal, "the heads can not be added up"))?;
+            }
+        }
+        if totals::read(tables, basis)? != sums {
+            return Err(broken(
+                Table::CountyTotal,
+                "the sums are not those of the heads",
+            ));
+        }
+    }
+    let (mut counties, mut pools) = (BTreeMap::new(), BTreeMap::new());
+    for (unit, _, standing) in counted {
+        if *standing == Standing::Held {
+            let count: &mut u64 = match &unit.kind {
+                Kind::Precinct { county, .. } => counties.entry(county.clone()).or_default(),
+                Kind::Satellite { pool } => pools.entry(pool.clone()).or_default(),
+            };
+            *count = count.saturating_add(1);
+        }
+    }
+    if totals::held(tables)? != (counties, pools) {
         return Err(broken(
-            Table::CountyTotal,
-            "the sums are not those of the heads",
+            Table::AreaHeld,
+            "the units held are not counted there",
         ));
     }
     Ok(())
+}
+
+/// The figures of a head, which must come from where the head says.
+fn figures_of<T: Tables>(tables: &T, unit: &UnitId, row: &HeadRow) -> Result<Worksheet, Broken> {
+    let is_of = |leaf: &Leaf| leaf.unit() == Some(unit);
+    let head = rows::parsed_leaf(tables, row.head.index)?;
+    let fits = is_of(&head)
+        && match (row.origin, &head) {
+            (HeadOrigin::Submitted, Leaf::Submission(submission)) => {
+                submission.seq == row.head.seq && row.figures == row.head.index
+            }
+            (HeadOrigin::Adopted, Leaf::Recanvass(count) | Leaf::Recount(count)) => {
+                count.adopt == Answered::Yes && row.figures == row.head.index
+            }
+            (HeadOrigin::Taken, Leaf::Review(review)) => {
+                let taken = rows::leaf(tables, row.figures)?.unwrap_or_default();
+                is_of(&rows::parsed_leaf(tables, row.figures)?)
+                    && review.decision == Decision::Take(merkle::leaf_hash(&taken))
+            }
+            (HeadOrigin::Submitted | HeadOrigin::Taken | HeadOrigin::Adopted, _) => false,
+        };
+    if fits {
+        Ok(rows::worksheet_of(tables, row.figures)?)
+    } else {
+        Err(broken(
+            Table::UnitSheet,
+            "a head is not what its leaf makes of it",
+        ))
+    }
 }
 
 /// Whether every table derived from leaves has the same rows as the replayed one.

@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 use caucus::{Refusal, Slot, UnitId};
 use note::VerifierKey;
@@ -10,9 +9,10 @@ use receipt::leaf::{Earlier, Enrol, KeyReference, Place, Revoke, Role};
 
 use crate::assess;
 use crate::draft::Draft;
+use crate::history::Deed;
 use crate::intake::{Authentic, Stop};
 use crate::outcome::Outcome;
-use crate::rows::{self, KeyRef, KeyRow, SheetRow, Signer, Tenure, Use};
+use crate::rows::{self, KeyRef, KeyRow, LeafIndexRow, Revocation, Signer, Tenure, Use};
 use crate::tables::{Fault, Table, Tables};
 
 /// No revocation may leave fewer: enrol, revoke and roster need two.
@@ -47,6 +47,9 @@ pub(crate) fn enrol<T: Tables>(
     };
 
     let leaf = draft.append_note(authentic)?;
+    if let Place::Slot { unit, .. } = &place {
+        draft.did(unit, Deed::Enrolled);
+    }
     if let Some((replaced, mut row)) = replaced {
         row.end(&place);
         put_key(draft, &replaced, &row);
@@ -77,22 +80,29 @@ pub(crate) fn revoke<T: Tables>(
     if row.grant(&Place::Role(Role::Authority)).is_some() {
         return Err(Refusal::UnknownTarget.into());
     }
-    // A key once in doubt stays in doubt.
-    row.revoked = match (row.revoked, revoke.earlier) {
-        (Some(Earlier::Doubt), _) | (_, Earlier::Doubt) => Some(Earlier::Doubt),
-        (Some(Earlier::Stand) | None, Earlier::Stand) => Some(Earlier::Stand),
-    };
     let was_registrar = row.grant(&Place::Role(Role::Registrar)).is_some();
     if was_registrar && registrars_without(draft, &key)? < LEAST_REGISTRARS {
         return Err(Refusal::FewRegistrars.into());
     }
 
     let leaf = draft.append_note(authentic)?;
+    // A key once in doubt stays in doubt.
+    row.revoked = Some(match (row.revoked, revoke.earlier) {
+        (Some(Revocation::Doubted(by)), _) => Revocation::Doubted(by),
+        (Some(Revocation::Stands) | None, Earlier::Doubt) => Revocation::Doubted(leaf.index),
+        (Some(Revocation::Stands) | None, Earlier::Stand) => Revocation::Stands,
+    });
     put_key(draft, &key, &row);
+    for grant in &row.grants {
+        if let Place::Slot { unit, .. } = &grant.place {
+            draft.did(unit, Deed::Revoked);
+        }
+    }
     if revoke.earlier == Earlier::Doubt {
         let rules = rows::rules(draft)?.ok_or(Refusal::NoManifest)?;
         for id in units_signed_by(draft, &key)? {
             if let Some(unit) = rows::unit(draft, &id)? {
+                draft.did(&id, Deed::Doubted);
                 let sheet = rows::sheet(draft, &id)?;
                 assess::settle(draft, &unit, &rules, sheet, None)?;
             }
@@ -254,39 +264,17 @@ pub(crate) fn public_part(vkey: &str) -> Option<&str> {
     vkey.splitn(3, '+').nth(2)
 }
 
-/// Every unit of which this key signed a head, a rival or an attestation.
+/// Every unit about which this key signed a leaf. Each leaf has taken an id from its signers, so a
+/// key's leaves are one prefix.
 fn units_signed_by<T: Tables>(tables: &T, key: &KeyRef) -> Result<BTreeSet<UnitId>, Fault> {
-    let mut units = Vec::new();
-    units.extend(rows::rows_under(
-        tables,
-        Table::UnitSheet,
-        &[],
-        |unit, value| {
-            let head = SheetRow::decode(value)?.head;
-            let signed = head.is_some_and(|head| head.signers.iter().any(|one| one.key == *key));
-            Ok((rows::unit_of_key(unit)?, signed))
-        },
-    )?);
-    units.extend(rows::rows_under(
-        tables,
-        Table::Rival,
-        &[],
-        |unit, value| {
-            let rival = rows::RivalRow::decode(value)?;
-            Ok((
-                rows::unit_of_key(unit)?,
-                rival.signers.iter().any(|one| one.key == *key),
-            ))
-        },
-    )?);
-    units.extend(rows::rows_under(tables, Table::Attest, &[], |unit, _| {
-        Ok((rows::unit_of_key(unit)?, unit.ends_with(&key.to_key())))
-    })?);
-    Ok(units
-        .into_iter()
-        .filter(|(_, signed)| *signed)
-        .map(|(unit, _)| unit)
-        .collect())
+    let leaves = rows::rows_under(tables, Table::SignerId, &key.to_key(), |_, value| {
+        Ok(LeafIndexRow::decode(value)?.0)
+    })?;
+    let mut units = BTreeSet::new();
+    for index in leaves {
+        units.extend(rows::parsed_leaf(tables, index)?.unit().cloned());
+    }
+    Ok(units)
 }
 
 impl KeyRow {

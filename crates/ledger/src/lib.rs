@@ -10,7 +10,9 @@
 //!   act   a signed note, or a manifest with its files
 //!   1     intake     parse, known text, election, unit, signers, signatures, id
 //!   2     one file a type of note: a column of refusals, then the facts
-//!   3     the leaf is sealed: its rows enter the leaf digest under its index
+//!         heads change in `head`, and what follows from it is settled in `assess`
+//!   3     the leaf is sealed: its rows, the units it touched and their trails among them, enter
+//!         the leaf digest under its index
 //!   4     time and refused notes, which have no leaf, enter the side digest
 //! ```
 //!
@@ -42,7 +44,13 @@ mod changes;
 mod close;
 mod codec;
 mod command;
+mod count_again;
+mod dispute;
 mod draft;
+mod gate;
+mod hands;
+mod head;
+mod history;
 mod intake;
 mod invariant;
 mod keys;
@@ -51,20 +59,25 @@ mod memory;
 mod outcome;
 mod outcome_codec;
 mod overlay;
+mod prints;
 mod replay;
+mod review;
+mod roster;
 mod rows;
 mod side;
 mod signers;
+mod stray;
 mod submit;
 mod tables;
 mod totals;
 mod view;
 
 pub use apply::apply;
-pub use assess::{ATTEST_DIFFERS, KEY_DOUBTED, RIVAL_DIFFERS};
 pub use changes::{Changes, EMPTY_DIGEST, Row};
 pub use close::results_file;
 pub use command::{Act, Command, UnixMillis};
+pub use dispute::MAX_DISPUTES;
+pub use history::{Deed, UnitChange, UnitState};
 pub use invariant::{Broken, check};
 pub use memory::Memory;
 pub use outcome::{Head, LeafRef, Outcome};
@@ -73,4 +86,9 @@ pub use replay::{ReplayError, replay};
 pub use side::KEPT_A_KEY;
 pub use submit::MAX_RIVALS;
 pub use tables::{Fault, Origin, Table, Tables, Visit};
-pub use view::{Arrival, Counts, ManifestVersion, RivalStanding, RivalView, UnitView, View};
+pub use view::{
+    AttestStanding, AttestView, CountAgainView, CountKind, Counts, Coverage, DisputeView,
+    FindingState, GateView, HeadOrigin, HeadSource, HeldUnits, LeafChange, ManifestVersion, Mark,
+    Marks, Membership, OpenUnit, Release, ReleasedResults, RivalStanding, RivalView, SignerView,
+    UnitFinding, UnitView, View,
+};

@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use caucus::{Refusal, Roll, Roster, Rules, Slot, UnitId};
+use caucus::{Refusal, Roll, Roster, Rules, Scale, Slot, UnitId};
 use merkle::Hash;
 use note::{Algorithm, VerifierKey, b64};
 use receipt::leaf::{Activate, Place};
@@ -299,13 +299,24 @@ fn begin<T: Tables>(
         rows::META_RULES.to_vec(),
         manifest.rules.as_bytes().to_vec(),
     );
+    // Roster acts of the night change units and their delegates, never a county's numbers.
+    let scale = Scale::of(files.roster.counties());
+    draft.put(Table::Meta, rows::META_SCALE.to_vec(), scale.to_bytes());
     for county in files.roster.counties() {
         let key = county.id.as_str().as_bytes().to_vec();
         draft.put(Table::County, key, county.to_line().into_bytes());
     }
+    let mut units = BTreeMap::new();
     for unit in files.roster.units() {
         let key = unit.id.as_str().as_bytes().to_vec();
         draft.put(Table::Unit, key, unit.to_line().into_bytes());
+        let count = units
+            .entry(rows::area_units_key(&unit.kind))
+            .or_insert(0_u64);
+        *count = count.saturating_add(1);
+    }
+    for (area, count) in units {
+        draft.put(Table::AreaUnits, area, rows::number_key(count));
     }
 }
 

@@ -56,6 +56,11 @@ pub enum Outcome {
         /// The unit's head.
         head: Head,
     },
+    /// A note for a unit that was closed or merged was recorded, and counts nowhere.
+    Stray {
+        /// The note's leaf.
+        leaf: LeafRef,
+    },
     /// This text is a leaf already, whatever has become of its signer's key since.
     AlreadyRecorded {
         /// The leaf it is.
@@ -87,6 +92,7 @@ impl Outcome {
             | Self::Corrected { leaf, .. }
             | Self::Rival { leaf, .. }
             | Self::Superseded { leaf, .. }
+            | Self::Stray { leaf }
             | Self::AlreadyRecorded { leaf, .. }
             | Self::Applied { leaf, .. } => Some(*leaf),
             Self::Refused { .. } => None,
@@ -103,6 +109,7 @@ impl Outcome {
             | Self::AlreadyRecorded { head, .. }
             | Self::Applied { head, .. }
             | Self::Refused { head, .. } => *head,
+            Self::Stray { .. } => None,
         }
     }
 
@@ -113,6 +120,7 @@ impl Outcome {
             Self::Corrected { .. } => "corrected",
             Self::Rival { .. } => "rival",
             Self::Superseded { .. } => "superseded",
+            Self::Stray { .. } => "stray",
             Self::AlreadyRecorded { .. } => "already_recorded",
             Self::Applied { .. } => "applied",
             Self::Refused { .. } => "refused",

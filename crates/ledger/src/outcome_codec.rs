@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! outcome   small kind (1 recorded, 2 corrected, 3 rival, 4 superseded, 5 already recorded,
-//!           6 applied, 7 refused), then leaf, head or option head, refusal as the kind has them
+//!           6 applied, 7 refused, 8 stray), then leaf, head or option head, refusal as the kind has them
 //! leaf      number index, hash
 //! head      number index, hash, number seq
 //! refusal   small place of its code in `Refusal::ALL_CODES`, then its fields in order
@@ -40,6 +40,7 @@ impl Outcome {
                 write_refusal(writer.small(7), refusal);
                 write_option(&mut writer, head.as_ref());
             }
+            Self::Stray { leaf } => leaf.write(writer.small(8)),
         }
         writer.finish()
     }
@@ -75,6 +76,9 @@ impl Outcome {
                 7 => Self::Refused {
                     refusal: read_refusal(reader)?,
                     head: reader.option(Head::read)?,
+                },
+                8 => Self::Stray {
+                    leaf: LeafRef::read(reader)?,
                 },
                 _ => return Err("an unknown outcome"),
             })
@@ -120,7 +124,7 @@ fn write_refusal(writer: &mut Writer, refusal: &Refusal) {
         Refusal::VoucherUsed { leaf } => {
             writer.number(*leaf);
         }
-        Refusal::BadManifest { what } => {
+        Refusal::BadManifest { what } | Refusal::BadAmendment { what } => {
             writer.text(what);
         }
         Refusal::UnknownKey
@@ -140,7 +144,9 @@ fn write_refusal(writer: &mut Writer, refusal: &Refusal) {
         | Refusal::FewRegistrars
         | Refusal::UnknownTarget
         | Refusal::NotActivated
-        | Refusal::NotOffered => {}
+        | Refusal::NotOpen
+        | Refusal::NotTakable
+        | Refusal::Answered => {}
     }
 }
 
@@ -190,7 +196,12 @@ fn read_refusal(reader: &mut Reader<'_>) -> Result<Refusal, What> {
             "few_registrars" => Refusal::FewRegistrars,
             "unknown_target" => Refusal::UnknownTarget,
             "not_activated" => Refusal::NotActivated,
-            "not_offered" => Refusal::NotOffered,
+            "not_open" => Refusal::NotOpen,
+            "not_takable" => Refusal::NotTakable,
+            "answered" => Refusal::Answered,
+            "bad_amendment" => Refusal::BadAmendment {
+                what: reader.string()?,
+            },
             _ => return Err("an unknown refusal"),
         },
     )
@@ -244,7 +255,12 @@ mod tests {
             Refusal::FewRegistrars,
             Refusal::UnknownTarget,
             Refusal::NotActivated,
-            Refusal::NotOffered,
+            Refusal::NotOpen,
+            Refusal::NotTakable,
+            Refusal::Answered,
+            Refusal::BadAmendment {
+                what: "there is no county".into(),
+            },
         ]
     }
 
@@ -272,6 +288,7 @@ mod tests {
                 leaf,
                 head: Some(head),
             },
+            Outcome::Stray { leaf },
             Outcome::Applied { leaf, head: None },
             Outcome::Applied {
                 leaf,

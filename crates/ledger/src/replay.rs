@@ -94,6 +94,7 @@ fn replay_into<L: AsRef<[u8]>>(
             | Outcome::Corrected { .. }
             | Outcome::Rival { .. }
             | Outcome::Superseded { .. }
+            | Outcome::Stray { .. }
             | Outcome::Applied { .. } => state.absorb(changes),
             Outcome::Refused { refusal, .. } => return Err(refuse(index, refusal.to_string())),
             Outcome::AlreadyRecorded { leaf, .. } => {

@@ -13,9 +13,14 @@ use note::{SignedNote, VerifierKey};
 use receipt::Manifest;
 use receipt::leaf::{Leaf, Place, Role, Signers};
 
+use crate::gate;
 use crate::intake::Stop;
 use crate::rows::{self, Grant, KeyRef, KeyRow, Signer, Tenure};
 use crate::tables::{Fault, Table, Tables};
+use crate::view::Release;
+
+/// How many reviewers sign a review of a unit whose figures are released.
+const REVIEWERS_OF_RELEASED: usize = 2;
 
 /// Checks the signers of a note and answers with who they are, in the note's order. `first` is the
 /// manifest that makes the election, which is signed by its own authority.
@@ -122,7 +127,14 @@ const fn slot_of(place: &Place) -> Option<Slot> {
 }
 
 /// How many must sign. For a manifest the version before says it, and the first for itself.
+/// A review of figures that the result pages show needs a second reviewer.
 fn least<T: Tables>(tables: &T, required: Signers, leaf: &Leaf) -> Result<u32, Fault> {
+    if let Leaf::Review(review) = leaf
+        && let Some(unit) = rows::unit(tables, &review.unit)?
+        && gate::release_of(tables, &unit)? == Release::Released
+    {
+        return Ok(count(REVIEWERS_OF_RELEASED));
+    }
     let Leaf::Manifest(manifest) = leaf else {
         return Ok(count(required.least()));
     };

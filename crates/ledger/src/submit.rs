@@ -5,19 +5,22 @@
 
 use alloc::vec::Vec;
 
-use caucus::{Refusal, Rules, Unit};
+use caucus::{Refusal, Rules, Standing, Unit, UnitId};
 use merkle::{Hash, LeafHash};
 use receipt::leaf::{Channel, Leaf, Submission};
 
 use crate::assess;
 use crate::draft::Draft;
+use crate::gate;
+use crate::head::{Change, LookedAt};
+use crate::history::Deed;
 use crate::intake::{Authentic, Stop};
 use crate::keys;
 use crate::outcome::{Head, LeafRef, Outcome};
 use crate::rows::{self, HeadRow, RivalRow, SheetRow, VoucherRow};
+use crate::stray;
 use crate::tables::{Fault, Table, Tables};
-use crate::totals;
-use crate::view::RivalStanding;
+use crate::view::{HeadOrigin, Release, RivalStanding};
 
 /// The most rivals of one key on one unit. A chair whose correction does not fit tries a few
 /// times; more than this is a key that is shared or stolen, and would flood the desk.
@@ -42,16 +45,19 @@ pub(crate) fn record<T: Tables>(
     authentic: &Authentic,
     submission: &Submission,
 ) -> Result<Outcome, Stop> {
-    let unit = rows::unit(draft, &submission.unit)?.ok_or_else(|| Refusal::UnknownUnit {
-        unit: submission.unit.clone(),
-    })?;
     let rules = rows::rules(draft)?.ok_or(Refusal::NoManifest)?;
-    let sheet = rows::sheet(draft, &unit.id)?;
-    let rank = rank(draft, authentic, submission, &sheet)?;
+    let unit = rows::unit(draft, &submission.unit)?;
+    let sheet = rows::sheet(draft, &submission.unit)?;
+    let rank = match &unit {
+        Some(unit) => Some(rank(draft, authentic, submission, unit, &sheet)?),
+        None => None,
+    };
 
     let voucher = check_voucher(draft, submission)?;
-    if rank == Rank::Rival {
-        check_rivals(draft, authentic, &unit)?;
+    match rank {
+        Some(Rank::Rival) => check_rivals(draft, authentic, &submission.unit)?,
+        Some(Rank::First | Rank::Extends | Rank::Superseded) => {}
+        None => stray::check(draft, authentic, &submission.unit)?,
     }
     if !submission.figures.worksheet.lists_groups_of(&rules) {
         return Err(Refusal::WrongGroups.into());
@@ -61,6 +67,9 @@ pub(crate) fn record<T: Tables>(
     {
         return Err(Refusal::EvidenceMissing.into());
     }
+    let Some((unit, rank)) = unit.zip(rank) else {
+        return stray::record(draft, authentic, &submission.unit);
+    };
 
     let leaf = draft.append_note(authentic)?;
     if let Some(voucher) = voucher {
@@ -90,6 +99,7 @@ fn rank<T: Tables>(
     draft: &Draft<'_, T>,
     authentic: &Authentic,
     submission: &Submission,
+    unit: &Unit,
     sheet: &SheetRow,
 ) -> Result<Rank, Fault> {
     if rows::is_awaited(draft, &submission.unit, &authentic.note.leaf_hash())? {
@@ -100,12 +110,18 @@ fn rank<T: Tables>(
             return Ok(Rank::Rival);
         }
     }
-    let Some(head) = sheet.head() else {
+    let Some(row) = &sheet.head else {
         return Ok(Rank::First);
     };
+    let head = row.head;
     let next = head.seq.checked_add(1) == Some(submission.seq);
     let names_head = submission.supersedes == Some(head.hash);
-    Ok(if next && names_head {
+    // What people have put in a chair's place, or looked at and shown, a chair alone does not
+    // replace.
+    let is_chairs = row.origin == HeadOrigin::Submitted
+        && !(assess::standing(sheet) == Standing::Verified
+            && gate::release_of(draft, unit)? == Release::Released);
+    Ok(if next && names_head && is_chairs {
         Rank::Extends
     } else {
         Rank::Rival
@@ -134,9 +150,9 @@ fn check_voucher<T: Tables>(
 fn check_rivals<T: Tables>(
     draft: &Draft<'_, T>,
     authentic: &Authentic,
-    unit: &Unit,
+    unit: &UnitId,
 ) -> Result<(), Stop> {
-    let rivals = rows::rivals(draft, &unit.id)?;
+    let rivals = rows::rivals(draft, unit)?;
     for signer in &authentic.signers {
         let signed = rivals
             .iter()
@@ -162,40 +178,40 @@ impl Report<'_> {
     fn become_head<T: Tables>(
         &self,
         draft: &mut Draft<'_, T>,
-        mut sheet: SheetRow,
+        before: SheetRow,
     ) -> Result<Outcome, Stop> {
-        let worksheet = &self.submission.figures.worksheet;
-        let before = match &sheet.head {
-            Some(row) => Some(rows::worksheet_of(draft, row.head.index)?),
-            None => None,
-        };
-        totals::replace(
-            draft,
-            self.unit,
-            self.rules,
-            before.as_ref(),
-            Some(worksheet),
-        )?;
+        let is_first = before.head.is_none();
         let head = Head {
             index: self.leaf.index,
             hash: self.leaf.hash,
             seq: self.submission.seq,
         };
-        sheet.head = Some(HeadRow {
-            head,
-            signers: self.authentic.signers.clone(),
-        });
-        if before.is_none()
-            && let Some(predecessor) = self.submission.supersedes
-        {
-            self.name_predecessor(draft, predecessor)?;
+        if is_first && let Some(predecessor) = self.submission.supersedes {
+            name_predecessor(draft, &self.unit.id, predecessor)?;
         }
-        assess::settle(draft, self.unit, self.rules, sheet, Some(worksheet))?;
         let leaf = self.leaf;
-        Ok(match before {
-            None => Outcome::Recorded { leaf, head },
-            Some(_) => Outcome::Corrected { leaf, head },
-        })
+        let (deed, outcome) = if is_first {
+            (Deed::Reported, Outcome::Recorded { leaf, head })
+        } else {
+            (Deed::Corrected, Outcome::Corrected { leaf, head })
+        };
+        draft.did(&self.unit.id, deed);
+        let change = Change {
+            unit: self.unit,
+            rules: self.rules,
+            before,
+            head: Some(HeadRow {
+                head,
+                figures: leaf.index,
+                origin: HeadOrigin::Submitted,
+                signers: self.authentic.signers.clone(),
+            }),
+            figures: Some(&self.submission.figures.worksheet),
+            by: leaf.index,
+            looked_at: LookedAt::Accepted,
+        };
+        change.apply(draft)?;
+        Ok(outcome)
     }
 
     /// The head's chain was waiting for this report: it stands behind the head, not against it.
@@ -205,14 +221,15 @@ impl Report<'_> {
             rows::unit_hash_key(&self.unit.id, self.leaf.hash.as_hash()),
         );
         self.put_beside(draft, RivalStanding::Superseded);
+        draft.did(&self.unit.id, Deed::Superseded);
         if let Some(predecessor) = self.submission.supersedes {
-            self.name_predecessor(draft, predecessor)?;
+            name_predecessor(draft, &self.unit.id, predecessor)?;
         }
         let sheet = rows::sheet(draft, &self.unit.id)?;
         let head = sheet.head();
         assess::settle(draft, self.unit, self.rules, sheet, None)?;
         let leaf = self.leaf;
-        // A chain hangs on a head, so there is one; without it the report stands alone.
+        // A chain hangs on a head, so there is one, unless it was voided.
         Ok(match head {
             Some(head) => Outcome::Superseded { leaf, head },
             None => Outcome::Rival { leaf, head: None },
@@ -221,6 +238,7 @@ impl Report<'_> {
 
     fn stand_beside<T: Tables>(&self, draft: &mut Draft<'_, T>) -> Result<Outcome, Stop> {
         self.put_beside(draft, RivalStanding::Agrees);
+        draft.did(&self.unit.id, Deed::Rival);
         let sheet = rows::sheet(draft, &self.unit.id)?;
         let head = sheet.head();
         assess::settle(draft, self.unit, self.rules, sheet, None)?;
@@ -234,6 +252,9 @@ impl Report<'_> {
     fn put_beside<T: Tables>(&self, draft: &mut Draft<'_, T>, standing: RivalStanding) {
         let key = match standing {
             RivalStanding::Superseded => rows::superseded_key(&self.unit.id, self.leaf.index),
+            RivalStanding::Voided | RivalStanding::Stray => {
+                rows::set_aside_key(&self.unit.id, self.leaf.index)
+            }
             RivalStanding::Agrees | RivalStanding::Differs => {
                 rows::unit_number_key(&self.unit.id, self.leaf.index)
             }
@@ -246,32 +267,32 @@ impl Report<'_> {
         };
         draft.put(Table::Rival, key, row.encode());
     }
+}
 
-    /// The head's chain names a predecessor. If that is recorded as a rival it never was one, and
-    /// what it names in turn belongs to the chain as well; if it has not arrived, it is awaited.
-    fn name_predecessor<T: Tables>(
-        &self,
-        draft: &mut Draft<'_, T>,
-        predecessor: LeafHash,
-    ) -> Result<(), Fault> {
-        let mut named = Some(predecessor);
-        while let Some(hash) = named.take() {
-            let Some(index) = rows::leaf_by_hash(draft, &hash)? else {
-                let key = rows::unit_hash_key(&self.unit.id, hash.as_hash());
-                draft.put(Table::Awaited, key, Vec::new());
-                return Ok(());
-            };
-            let Some(mut rival) = rows::rival(draft, &self.unit.id, index)? else {
-                return Ok(());
-            };
-            draft.delete(Table::Rival, rows::unit_number_key(&self.unit.id, index));
-            rival.standing = RivalStanding::Superseded;
-            let key = rows::superseded_key(&self.unit.id, index);
-            draft.put(Table::Rival, key, rival.encode());
-            if let Leaf::Submission(submission) = rows::parsed_leaf(draft, index)? {
-                named = submission.supersedes;
-            }
+/// A head's chain names a predecessor. If that is recorded as a rival it never was one, and what it
+/// names in turn belongs to the chain as well; if it has not arrived, it is awaited.
+pub(crate) fn name_predecessor<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    unit: &UnitId,
+    predecessor: LeafHash,
+) -> Result<(), Fault> {
+    let mut named = Some(predecessor);
+    while let Some(hash) = named.take() {
+        let Some(index) = rows::leaf_by_hash(draft, &hash)? else {
+            let key = rows::unit_hash_key(unit, hash.as_hash());
+            draft.put(Table::Awaited, key, Vec::new());
+            return Ok(());
+        };
+        let Some(mut rival) = rows::rival(draft, unit, index)? else {
+            return Ok(());
+        };
+        draft.delete(Table::Rival, rows::unit_number_key(unit, index));
+        rival.standing = RivalStanding::Superseded;
+        let key = rows::superseded_key(unit, index);
+        draft.put(Table::Rival, key, rival.encode());
+        if let Leaf::Submission(submission) = rows::parsed_leaf(draft, index)? {
+            named = submission.supersedes;
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -74,9 +74,9 @@ tables! {
     File = 16, "file";
     /// County id → the county's line of the roster in force.
     County = 17, "county";
-    /// County id → the sums of the county's heads.
+    /// Basis and county id → the sums of the county's heads.
     CountyTotal = 18, "county_total";
-    /// Pool id → the sums of the pool's heads.
+    /// Basis and pool id → the sums of the pool's heads.
     PoolTotal = 19, "pool_total";
     /// Leaf index → the leaf digest after that leaf.
     LeafDigest = 20, "leaf_digest";
@@ -88,6 +88,28 @@ tables! {
     RefusedBy = 23, "refused_by";
     /// Code of a refusal → how many authentic notes met it.
     RefusedCount = 24, "refused_count";
+    /// Basis and district id, or basis alone for the contest → the sums of the precincts' heads.
+    PrecinctsTotal = 25, "precincts_total";
+    /// County or pool → how many of its units are held.
+    AreaHeld = 26, "area_held";
+    /// Everything, a county or a unit → the latest publish or hold of that scope.
+    Gate = 40, "gate";
+    /// Unit id and leaf index → a campaign's dispute, and its answer.
+    Dispute = 41, "dispute";
+    /// Unit id and leaf index → a recanvass or recount.
+    CountAgain = 42, "count_again";
+    /// Unit id → a unit that was on the roster and was closed or merged.
+    Gone = 43, "gone";
+    /// Group id → the leaf that withdrew it.
+    Withdrawn = 44, "withdrawn";
+    /// County or pool → how many units it has on the roster in force.
+    AreaUnits = 45, "area_units";
+    /// Hash of the counts that two heads may share, and unit id → the leaf of that unit's head.
+    Print = 46, "print";
+    /// Unit, county or everything, and leaf index: the leaves about it.
+    Trail = 47, "trail";
+    /// Leaf index → what that leaf did to which units.
+    Moved = 48, "moved";
 }
 
 /// Which of the two digests covers a table.
@@ -123,7 +145,18 @@ impl Table {
             | Table::County
             | Table::CountyTotal
             | Table::PoolTotal
-            | Table::LeafDigest => Origin::Leaves,
+            | Table::LeafDigest
+            | Table::PrecinctsTotal
+            | Table::AreaHeld
+            | Table::Gate
+            | Table::Dispute
+            | Table::CountAgain
+            | Table::Gone
+            | Table::Withdrawn
+            | Table::AreaUnits
+            | Table::Print
+            | Table::Trail
+            | Table::Moved => Origin::Leaves,
         }
     }
 }

@@ -12,7 +12,7 @@ mod tests {
     use ledger::{Command, Outcome, UnixMillis, View};
     use note::{SignatureLine, SignedNote};
     use proptest::prelude::*;
-    use receipt::leaf::{Amendment, Attest, Channel, Enrol, Place, Reason, RosterChange};
+    use receipt::leaf::{Attest, Channel, Enrol, Place, Reason};
     use receipt::{Effect, Leaf};
 
     use crate::common::Night;
@@ -25,6 +25,7 @@ mod tests {
             | Outcome::Corrected { .. }
             | Outcome::Rival { .. }
             | Outcome::Superseded { .. }
+            | Outcome::Stray { .. }
             | Outcome::AlreadyRecorded { .. }
             | Outcome::Applied { .. } => panic!("not refused: {outcome:?}"),
         }
@@ -281,18 +282,6 @@ mod tests {
         );
         let outcome = night.apply(&election.manifest_command(&second, &["A2", "A3"]));
         assert_eq!(outcome.name(), "applied");
-    }
-
-    #[test]
-    fn an_amendment_of_the_roster_is_known_and_not_applied() {
-        let (election, mut night) = night();
-        let leaf = Leaf::Roster(RosterChange {
-            header: election.header("r"),
-            amendment: Amendment::Withdraw(caucus::GroupId::parse("yang").unwrap()),
-            reason: Reason::parse("withdrew").unwrap(),
-        });
-        let note = election.sign(&leaf, &["registrar1", "registrar2"]);
-        assert_eq!(code(&mut night, note.bytes()), "not_offered");
     }
 
     /// Whatever becomes of a note about a unit, the answer says what the unit's head is.

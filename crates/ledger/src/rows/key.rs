@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use caucus::{Slot, UnitId};
+use merkle::LeafIndex;
 use note::{KeyId, KeyName, VerifierKey};
-use receipt::leaf::{Earlier, Place, Role};
+use receipt::leaf::{Place, Role};
 
 use super::{decode_text, row, rows_under};
 use crate::codec::{Reader, What, Writer};
@@ -45,13 +46,21 @@ pub(crate) enum Use {
     Used,
 }
 
-/// A known key. Layout: text vkey, option small earlier (0 stand, 1 doubt) if revoked, list of
-/// grants, each: small place kind, then unit text and small slot or small role; small tenure;
+/// What a revocation says about what the key signed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Revocation {
+    /// It stands.
+    Stands,
+    /// The key was stolen, says this leaf: nothing that it signed counts any more.
+    Doubted(LeafIndex),
+}
+
+/// A known key. Layout: text vkey, option revocation (small 0, or small 1 and number), list of grants, each: small place kind, then unit text and small slot or small role; small tenure;
 /// small use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyRow {
     pub(crate) vkey: String,
-    pub(crate) revoked: Option<Earlier>,
+    pub(crate) revoked: Option<Revocation>,
     pub(crate) grants: Vec<Grant>,
 }
 
@@ -239,11 +248,11 @@ impl KeyRow {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.text(&self.vkey);
-        writer.option(self.revoked, |writer, earlier| {
-            writer.small(match earlier {
-                Earlier::Stand => 0,
-                Earlier::Doubt => 1,
-            });
+        writer.option(self.revoked, |writer, revocation| {
+            match revocation {
+                Revocation::Stands => writer.small(0),
+                Revocation::Doubted(by) => writer.small(1).number(by.get()),
+            };
         });
         writer.list(self.grants.iter(), |writer, grant| grant.write(writer));
         writer.finish()
@@ -254,8 +263,8 @@ impl KeyRow {
             Ok(Self {
                 vkey: reader.string()?,
                 revoked: reader.option(|reader| match reader.small()? {
-                    0 => Ok(Earlier::Stand),
-                    1 => Ok(Earlier::Doubt),
+                    0 => Ok(Revocation::Stands),
+                    1 => reader.leaf_index().map(Revocation::Doubted),
                     _ => Err("neither stand nor doubt"),
                 })?,
                 grants: reader.list(Grant::read)?,

@@ -14,6 +14,7 @@
 //! unit_sheet     unit id                           SheetRow
 //! rival          unit id, 0x00, number             RivalRow
 //!                unit id, 0x01, number             RivalRow, superseded
+//!                unit id, 0x02, number             RivalRow, voided or stray
 //! awaited        unit id, 0x00, hash               (empty)
 //! attest         unit id, 0x00, name, 0x00, 4 bytes  number, option small slot
 //! voucher        unit id, 0x00, hash               VoucherRow
@@ -21,18 +22,29 @@
 //! activated      hash of a manifest's text         number
 //! file           hash                              the file's bytes
 //! county         county id                         the county's line
-//! county_total   county id                         see totals.rs
-//! pool_total     pool id                           see totals.rs
+//! county_total   small basis, county id            see totals.rs
+//! pool_total     small basis, pool id              see totals.rs
+//! precincts_total  small basis, district id or none  see totals.rs
+//! area_held      small area, id                    number
 //! leaf_digest    number                            hash
 //! side           name                              see the SIDE_ constants
 //! refused        name, 0x00, 4 bytes, small slot   RefusedRow
 //! refused_by     name, 0x00, 4 bytes               number
 //! refused_count  code                              number
+//! gate           0x02 | 0x01, county id | unit id  GateRow
+//! dispute        unit id, 0x00, number             DisputeRow
+//! count_again    unit id, 0x00, number             CountAgainRow
+//! gone           unit id                           GoneRow
+//! withdrawn      group id                          number
+//! area_units     0x00, county id | 0x01, pool id   number
+//! print          hash, unit id                     number
+//! trail, moved                                     see history.rs
 //! ```
 //! Ids and names contain no byte below 0x20, so a unit's rows, and the keys of one name, are one
 //! prefix. Superseded reports stand apart, for there may be any number of them, and none of them
 //! is looked at again.
 
+mod acts;
 mod key;
 mod sheet;
 mod side;
@@ -41,8 +53,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-use caucus::{Rules, SubmissionId, Unit, UnitId};
+use caucus::{County, CountyId, Rules, Scale, SubmissionId, Unit, UnitId};
 use merkle::{Frontier, Hash, LeafHash, LeafIndex, TreeSize};
+use note::SignedNote;
 use receipt::{Leaf, Manifest};
 
 use crate::changes::EMPTY_DIGEST;
@@ -51,10 +64,17 @@ use crate::outcome::LeafRef;
 use crate::tables::{Fault, Table, Tables};
 use crate::view::Counts;
 
-pub(crate) use key::{Grant, KeyRef, KeyRow, Signer, Tenure, Use, key, keys, keys_named};
+pub(crate) use acts::{
+    CountAgainRow, DisputeRow, GateRow, GoneRow, area_units, area_units_key, counts_again, dispute,
+    disputes, gate, gate_key, gone, open_dispute_of, print_key, unit_gates, with_print, withdrawn,
+    withdrawn_groups,
+};
+pub(crate) use key::{
+    Grant, KeyRef, KeyRow, Revocation, Signer, Tenure, Use, key, keys, keys_named,
+};
 pub(crate) use sheet::{
-    HeadRow, RivalRow, SheetRow, VoucherRow, attests, encode_attest, head_of, is_awaited, rival,
-    rivals, sheet, superseded, voucher, worksheet_of,
+    HeadRow, RivalRow, SheetRow, VoucherRow, attests, encode_attest, head_of, head_that_is,
+    is_awaited, rival, rivals, set_aside, sheet, superseded, voucher, worksheet_of,
 };
 pub(crate) use side::{
     RefusedRow, last_time, refused, refused_by, refused_count, refused_counts, refused_key,
@@ -69,9 +89,11 @@ pub(crate) const META_GENESIS: &[u8] = b"genesis";
 pub(crate) const META_FRONTIER: &[u8] = b"frontier";
 /// Hash: the rule file in force.
 pub(crate) const META_RULES: &[u8] = b"rules";
+/// The common denominator of what the counties' delegates are worth, as `caucus` writes it.
+pub(crate) const META_SCALE: &[u8] = b"scale";
 /// Number: the manifest version in force.
 pub(crate) const META_VERSION: &[u8] = b"version";
-/// Three numbers: units reported, verified, held.
+/// Four numbers: units reported, verified, held, disputed.
 pub(crate) const META_COUNTS: &[u8] = b"counts";
 /// Number: the first closing leaf.
 pub(crate) const META_CLOSED: &[u8] = b"closed";
@@ -117,6 +139,19 @@ pub(crate) fn superseded_prefix(unit: &UnitId) -> Vec<u8> {
 
 pub(crate) fn superseded_key(unit: &UnitId, index: LeafIndex) -> Vec<u8> {
     let mut key = superseded_prefix(unit);
+    key.extend_from_slice(&index.get().to_be_bytes());
+    key
+}
+
+/// The prefix of what was set aside of a unit's records.
+pub(crate) fn set_aside_prefix(unit: &UnitId) -> Vec<u8> {
+    let mut key = unit.as_str().as_bytes().to_vec();
+    key.push(2);
+    key
+}
+
+pub(crate) fn set_aside_key(unit: &UnitId, index: LeafIndex) -> Vec<u8> {
+    let mut key = set_aside_prefix(unit);
     key.extend_from_slice(&index.get().to_be_bytes());
     key
 }
@@ -172,7 +207,8 @@ impl Counts {
         writer
             .number(self.reported)
             .number(self.verified)
-            .number(self.held);
+            .number(self.held)
+            .number(self.disputed);
         writer.finish()
     }
 
@@ -182,13 +218,14 @@ impl Counts {
                 reported: reader.number()?,
                 verified: reader.number()?,
                 held: reader.number()?,
+                disputed: reader.number()?,
             })
         })
     }
 }
 
 /// Reads a row and decodes it.
-fn row<T: Tables, V>(
+pub(crate) fn row<T: Tables, V>(
     tables: &T,
     table: Table,
     key: &[u8],
@@ -234,7 +271,7 @@ fn decode_hash(bytes: &[u8]) -> Result<Hash, What> {
     Reader::whole(bytes, Reader::hash)
 }
 
-fn decode_number(bytes: &[u8]) -> Result<u64, What> {
+pub(crate) fn decode_number(bytes: &[u8]) -> Result<u64, What> {
     Reader::whole(bytes, Reader::number)
 }
 
@@ -286,6 +323,20 @@ pub(crate) fn rules<T: Tables>(tables: &T) -> Result<Option<Rules>, Fault> {
     found.map(Some).ok_or(Fault::Corrupt {
         table: Table::File,
         what: "the rule file is missing",
+    })
+}
+
+/// The scale of the counties of the first manifest; none before it.
+pub(crate) fn scale<T: Tables>(tables: &T) -> Result<Option<Scale>, Fault> {
+    row(tables, Table::Meta, META_SCALE, |bytes| {
+        Scale::from_bytes(bytes).ok_or("the scale is no number")
+    })
+}
+
+/// The counties of the roster, ascending.
+pub(crate) fn counties<T: Tables>(tables: &T) -> Result<Vec<County>, Fault> {
+    rows_under(tables, Table::County, &[], |_, line| {
+        County::parse_line(decode_text(line)?).map_err(|_| "a county's line")
     })
 }
 
@@ -347,6 +398,17 @@ pub(crate) fn unit<T: Tables>(tables: &T, unit: &UnitId) -> Result<Option<Unit>,
     row(tables, Table::Unit, unit.as_str().as_bytes(), decode_unit)
 }
 
+/// Whether a unit is on the roster in force or was on it before.
+pub(crate) fn is_known<T: Tables>(tables: &T, id: &UnitId) -> Result<bool, Fault> {
+    Ok(unit(tables, id)?.is_some() || gone(tables, id)?.is_some())
+}
+
+/// Whether the roster has this county.
+pub(crate) fn has_county<T: Tables>(tables: &T, county: &CountyId) -> Result<bool, Fault> {
+    let key = county.as_str().as_bytes();
+    Ok(tables.read(Table::County, key)?.is_some())
+}
+
 pub(crate) fn decode_unit(bytes: &[u8]) -> Result<Unit, What> {
     Unit::parse_line(decode_text(bytes)?).map_err(|_| "a unit's line does not parse")
 }
@@ -397,15 +459,22 @@ pub(crate) fn manifest_at_leaf<T: Tables>(tables: &T, index: LeafIndex) -> Resul
 
 /// The content of a leaf that a row points at.
 pub(crate) fn parsed_leaf<T: Tables>(tables: &T, index: LeafIndex) -> Result<Leaf, Fault> {
+    Ok(parsed_entry(tables, index)?.0)
+}
+
+/// The content of a leaf that a row points at and its note, which derived totals do not have.
+pub(crate) fn parsed_entry<T: Tables>(
+    tables: &T,
+    index: LeafIndex,
+) -> Result<(Leaf, Option<SignedNote>), Fault> {
     let bytes = leaf(tables, index)?.ok_or(Fault::Corrupt {
         table: Table::Leaf,
         what: "a leaf that a row names is missing",
     })?;
-    let (leaf, _) = Leaf::parse_entry(&bytes).map_err(|_| Fault::Corrupt {
+    Leaf::parse_entry(&bytes).map_err(|_| Fault::Corrupt {
         table: Table::Leaf,
         what: "a leaf does not parse",
-    })?;
-    Ok(leaf)
+    })
 }
 
 /// The leaf digest after the first `size` leaves; none beyond the tree.
@@ -418,6 +487,6 @@ pub(crate) fn leaf_digest<T: Tables>(tables: &T, size: TreeSize) -> Result<Optio
 
 /// The unit of a row whose key begins with it.
 pub(crate) fn unit_of_key(key: &[u8]) -> Result<UnitId, What> {
-    let unit = key.split(|byte| *byte <= 1).next().unwrap_or(key);
+    let unit = key.split(|byte| *byte <= 2).next().unwrap_or(key);
     UnitId::parse(decode_text(unit)?).map_err(|_| "a unit's id that is none")
 }

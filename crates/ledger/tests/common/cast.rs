@@ -1,11 +1,16 @@
 //! Deeds of people who do not know of each other, made into commands: reports that follow or do
-//! not, the desk, second records, spoilt bytes, keys that go and come, a close.
+//! not, the desk, second records, spoilt bytes, keys that go and come, and every other act.
 
-use caucus::UnitId;
-use ledger::{Command, UnixMillis};
+use caucus::{CountyId, Delegates, GroupId, Unit, UnitId};
+use ledger::{Command, Memory, UnitView, UnixMillis, View, apply};
+use merkle::LeafHash;
 use proptest::prelude::*;
 use receipt::Leaf;
-use receipt::leaf::{Attest, Channel, Close, Earlier, Enrol, KeyReference, Place, Reason, Revoke};
+use receipt::leaf::{
+    Amendment, Answer, Answered, Attest, Channel, ClaimedCell, Close, Column, CountAgain, Decision,
+    Dispute, Earlier, Enrol, FindingName, Gate, KeyReference, Place, Reason, Review, Revoke,
+    RosterChange, Scope, Void,
+};
 
 use super::election::{Election, photograph, voucher};
 
@@ -48,7 +53,49 @@ pub(crate) enum Deed {
         unit: usize,
         generation: u8,
     },
+    /// A reviewer's word about a unit's head, by one reviewer or two.
+    Review {
+        unit: usize,
+        says: Says,
+        together: bool,
+    },
+    Void {
+        unit: usize,
+    },
+    Dispute {
+        unit: usize,
+    },
+    /// The answer to one of the leaves so far, which may be a dispute.
+    Answer {
+        unit: usize,
+    },
+    CountAgain {
+        unit: usize,
+        sheet: u64,
+        cards: bool,
+        adopt: bool,
+    },
+    /// A publish or hold of everything, a county or a unit.
+    Gate {
+        scope: usize,
+        open: bool,
+    },
+    /// One of a few amendments, each of which may come at a wrong time.
+    Amend {
+        which: usize,
+    },
     Close,
+}
+
+/// What a reviewer says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Says {
+    AcceptAll,
+    AcceptFirst,
+    TakeRival,
+    TakeAttest,
+    Ask,
+    Hold,
 }
 
 /// When a note that was made is received.
@@ -89,10 +136,31 @@ pub(crate) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         2 => (0_usize..64).prop_map(|which| Deed::Again { which }),
         1 => (unit.clone(), 0_usize..900).prop_map(|(unit, place)| Deed::Spoilt { unit, place }),
         1 => (unit.clone(), any::<bool>()).prop_map(|(unit, doubt)| Deed::Revoke { unit, doubt }),
-        1 => (unit, 0_u8..2).prop_map(|(unit, generation)| Deed::Enrol { unit, generation }),
+        1 => (unit.clone(), 0_u8..2).prop_map(|(unit, generation)| Deed::Enrol { unit, generation }),
         1 => Just(Deed::Close),
+        4 => (unit.clone(), says(), any::<bool>())
+            .prop_map(|(unit, says, together)| Deed::Review { unit, says, together }),
+        2 => unit.clone().prop_map(|unit| Deed::Void { unit }),
+        1 => unit.clone().prop_map(|unit| Deed::Dispute { unit }),
+        1 => unit.clone().prop_map(|unit| Deed::Answer { unit }),
+        2 => (unit, 0_u64..4, any::<bool>(), any::<bool>()).prop_map(
+            |(unit, sheet, cards, adopt)| Deed::CountAgain { unit, sheet, cards, adopt }
+        ),
+        2 => (0_usize..5, any::<bool>()).prop_map(|(scope, open)| Deed::Gate { scope, open }),
+        2 => (0_usize..6).prop_map(|which| Deed::Amend { which }),
     ];
     prop::collection::vec(deed, 1..24)
+}
+
+fn says() -> impl Strategy<Value = Says> {
+    prop::sample::select(vec![
+        Says::AcceptAll,
+        Says::AcceptFirst,
+        Says::TakeRival,
+        Says::TakeAttest,
+        Says::Ask,
+        Says::Hold,
+    ])
 }
 
 /// Makes deeds into commands, as people would who do not know of each other.
@@ -101,18 +169,23 @@ pub(crate) struct Cast {
     sent: Vec<Vec<receipt::leaf::Submission>>,
     keys: Vec<Vec<String>>,
     commands: Vec<Command>,
+    /// What the commands so far have made: reviewers see it, and name its heads.
+    state: Memory,
 }
 
 impl Cast {
     pub(crate) fn new() -> Self {
         let election = Election::new("night");
+        let mut state = Memory::new();
         let commands = vec![election.begin()];
+        state.absorb(apply(&state, &commands[0]).unwrap().1);
         let sent = vec![Vec::new(); UNITS.len()];
         Self {
             election,
             sent,
             keys: vec![Vec::new(); UNITS.len()],
             commands,
+            state,
         }
     }
 
@@ -123,7 +196,7 @@ impl Cast {
             let bytes = match deed {
                 Deed::Again { which } => {
                     let again = self.commands[which % self.commands.len()].clone();
-                    self.commands.push(again);
+                    self.push(again);
                     continue;
                 }
                 Deed::Spoilt { unit, place } => {
@@ -139,6 +212,13 @@ impl Cast {
                 | Deed::Attest { .. }
                 | Deed::Revoke { .. }
                 | Deed::Enrol { .. }
+                | Deed::Review { .. }
+                | Deed::Void { .. }
+                | Deed::Dispute { .. }
+                | Deed::Answer { .. }
+                | Deed::CountAgain { .. }
+                | Deed::Gate { .. }
+                | Deed::Amend { .. }
                 | Deed::Close => self.note(number, deed),
             };
             let command = Command::note(at, bytes);
@@ -146,11 +226,17 @@ impl Cast {
             if matches!(deed, Deed::Report { arrives, .. } if *arrives == late) {
                 at_the_end.push(command);
             } else {
-                self.commands.push(command);
+                self.push(command);
             }
         }
         self.commands.append(&mut at_the_end);
         (self.election, self.commands)
+    }
+
+    fn push(&mut self, command: Command) {
+        let (_, changes) = apply(&self.state, &command).unwrap();
+        self.state.absorb(changes);
+        self.commands.push(command);
     }
 
     /// The note of a deed, signed by who does it.
@@ -199,14 +285,71 @@ impl Cast {
                 };
                 (Leaf::Close(close), two("publisher"))
             }
+            Deed::Review { .. }
+            | Deed::Void { .. }
+            | Deed::Dispute { .. }
+            | Deed::Answer { .. }
+            | Deed::CountAgain { .. }
+            | Deed::Gate { .. }
+            | Deed::Amend { .. } => self.decision(&id, deed),
             Deed::Again { .. } | Deed::Spoilt { .. } => panic!("no note of its own"),
         };
         let signers: Vec<&str> = signers.iter().map(String::as_str).collect();
         self.election.sign(&leaf, &signers).bytes().to_vec()
     }
 
+    /// What is decided about what was reported, and by whom.
+    fn decision(&self, id: &str, deed: &Deed) -> (Leaf, Vec<String>) {
+        match *deed {
+            Deed::Review {
+                unit,
+                says,
+                together,
+            } => {
+                let signers = if together {
+                    two("reviewer")
+                } else {
+                    vec!["reviewer1".to_string()]
+                };
+                (self.review(id, unit, says), signers)
+            }
+            Deed::Void { unit } => {
+                let void = Void {
+                    header: self.election.header(id),
+                    unit: unit_id(unit),
+                    of: self.head(unit),
+                    reason: reason(),
+                };
+                (Leaf::Void(void), two("registrar"))
+            }
+            Deed::Dispute { unit } => (self.dispute(id, unit), vec!["observer1".to_string()]),
+            Deed::Answer { unit } => (self.answer(id, unit), vec!["reviewer2".to_string()]),
+            Deed::CountAgain {
+                unit,
+                sheet,
+                cards,
+                adopt,
+            } => (
+                self.count_again(id, unit, sheet, cards, adopt),
+                two("reviewer"),
+            ),
+            Deed::Gate { scope, open } => (self.gate(id, scope, open), two("publisher")),
+            Deed::Amend { which } => (self.amend(id, which), two("registrar")),
+            Deed::Report { .. }
+            | Deed::Desk { .. }
+            | Deed::Attest { .. }
+            | Deed::Again { .. }
+            | Deed::Spoilt { .. }
+            | Deed::Revoke { .. }
+            | Deed::Enrol { .. }
+            | Deed::Close => panic!("no decision"),
+        }
+    }
+
     fn desk(&self, id: &str, unit: usize, sheet: u64, number: u8) -> Leaf {
-        let mut submission = self.election.submission(id, UNITS[unit], &counts(sheet));
+        let mut submission = self
+            .election
+            .submission(id, UNITS[unit], &counts(unit, sheet));
         submission.channel = Some(Channel::Phone);
         submission.voucher = Some(voucher(number));
         submission.figures.evidence = vec![photograph()];
@@ -214,13 +357,150 @@ impl Cast {
     }
 
     fn attest(&self, id: &str, unit: usize, sheet: u64) -> Leaf {
-        let submission = self.election.submission(id, UNITS[unit], &counts(sheet));
+        let submission = self
+            .election
+            .submission(id, UNITS[unit], &counts(unit, sheet));
         Leaf::Attest(Box::new(Attest {
             header: submission.header,
             unit: submission.unit,
             channel: Channel::Photo,
             figures: submission.figures.attested(),
         }))
+    }
+
+    fn view(&self, unit: usize) -> UnitView {
+        let view = View::new(&self.state).unit(&unit_id(unit)).unwrap();
+        view.unwrap()
+    }
+
+    /// The unit's head, or a leaf that is none.
+    fn head(&self, unit: usize) -> LeafHash {
+        let head = self.view(unit).head;
+        head.map_or(LeafHash::from_bytes([1; 32]), |head| head.hash)
+    }
+
+    fn review(&self, id: &str, unit: usize, says: Says) -> Leaf {
+        let view = self.view(unit);
+        let nothing = LeafHash::from_bytes([2; 32]);
+        let mut open: Vec<FindingName> = view
+            .held_for
+            .iter()
+            .filter_map(|code| FindingName::parse(code.as_str()))
+            .collect();
+        open.sort_unstable();
+        let (decision, findings) = match says {
+            Says::AcceptAll => (Decision::Accept, open),
+            Says::AcceptFirst => (Decision::Accept, open.into_iter().take(1).collect()),
+            Says::TakeRival => {
+                let rival = view.rivals.last().map_or(nothing, |rival| rival.leaf.hash);
+                (Decision::Take(rival), Vec::new())
+            }
+            Says::TakeAttest => {
+                let attest = view.attests.last().map_or(nothing, |attest| {
+                    let bytes = View::new(&self.state).leaf(attest.leaf).unwrap().unwrap();
+                    merkle::leaf_hash(&bytes)
+                });
+                (Decision::Take(attest), Vec::new())
+            }
+            Says::Ask => (Decision::Ask, Vec::new()),
+            Says::Hold => (Decision::Hold, Vec::new()),
+        };
+        Leaf::Review(Review {
+            header: self.election.header(id),
+            unit: unit_id(unit),
+            of: self.head(unit),
+            decision,
+            findings,
+            reason: reason(),
+        })
+    }
+
+    fn dispute(&self, id: &str, unit: usize) -> Leaf {
+        Leaf::Dispute(Dispute {
+            header: self.election.header(id),
+            unit: unit_id(unit),
+            of: self.head(unit),
+            cells: vec![ClaimedCell {
+                column: Column::Attendees,
+                group: None,
+                claimed: 3,
+            }],
+            reason: reason(),
+        })
+    }
+
+    fn answer(&self, id: &str, unit: usize) -> Leaf {
+        let disputes = self.view(unit).disputes;
+        let to = disputes
+            .last()
+            .map_or_else(|| self.head(unit), |dispute| dispute.leaf.hash);
+        Leaf::Answer(Answer {
+            header: self.election.header(id),
+            to,
+            upheld: Answered::No,
+            reason: reason(),
+        })
+    }
+
+    fn count_again(&self, id: &str, unit: usize, sheet: u64, cards: bool, adopt: bool) -> Leaf {
+        let submission = self
+            .election
+            .submission(id, UNITS[unit], &counts(unit, sheet));
+        let count = Box::new(CountAgain {
+            header: submission.header,
+            unit: submission.unit,
+            figures: submission.figures,
+            adopt: if adopt { Answered::Yes } else { Answered::No },
+            reason: reason(),
+        });
+        if cards {
+            Leaf::Recount(count)
+        } else {
+            Leaf::Recanvass(count)
+        }
+    }
+
+    fn gate(&self, id: &str, scope: usize, open: bool) -> Leaf {
+        let county = |id| Scope::County(CountyId::parse(id).unwrap());
+        let gate = Gate {
+            header: self.election.header(id),
+            scope: match scope {
+                0 => Scope::All,
+                1 => county("C1"),
+                2 => county("C2"),
+                unit => Scope::Unit(unit_id(unit)),
+            },
+            reason: reason(),
+        };
+        if open {
+            Leaf::Publish(gate)
+        } else {
+            Leaf::Hold(gate)
+        }
+    }
+
+    fn amend(&self, id: &str, which: usize) -> Leaf {
+        let amendment = match which {
+            0 => Amendment::Add(Unit::parse_line("unit P-7 precinct C1 3 New").unwrap()),
+            1 => Amendment::Close(unit_id(4)),
+            2 => Amendment::Close(unit_id(2)),
+            3 => Amendment::Merge {
+                from: unit_id(0),
+                into: unit_id(1),
+                delegates: Delegates::new(9).unwrap(),
+            },
+            4 => Amendment::Merge {
+                from: unit_id(1),
+                into: unit_id(0),
+                delegates: Delegates::new(8).unwrap(),
+            },
+            _ => Amendment::Withdraw(GroupId::parse("sanders").unwrap()),
+        };
+        Leaf::Roster(RosterChange {
+            header: self.election.header(id),
+            amendment,
+            reason: reason(),
+        })
     }
 
     fn revoke(&self, id: &str, unit: usize, doubt: bool) -> Leaf {
@@ -257,7 +537,9 @@ impl Cast {
     }
 
     fn report(&mut self, id: &str, unit: usize, sheet: u64, follows: Follows) -> Leaf {
-        let mut submission = self.election.submission(id, UNITS[unit], &counts(sheet));
+        let mut submission = self
+            .election
+            .submission(id, UNITS[unit], &counts(unit, sheet));
         let sent = &self.sent[unit];
         let back = match follows {
             Follows::Nothing => None,
@@ -280,8 +562,14 @@ impl Cast {
     }
 }
 
-fn counts(sheet: u64) -> [u64; 3] {
-    [20 + sheet, 10, 30 - sheet]
+/// Few sheets, the same in every pair of units.
+fn counts(unit: usize, sheet: u64) -> [u64; 3] {
+    let pair = u64::try_from(unit / 2).unwrap();
+    [20 + sheet, 10 + pair, 30 - sheet]
+}
+
+fn unit_id(unit: usize) -> UnitId {
+    UnitId::parse(UNITS[unit]).unwrap()
 }
 
 fn reason() -> Reason {

@@ -7,8 +7,15 @@
 //! <unit> send   <id>                               -> <outcome>      a kept note, or one sent before
 //! <unit> attest <id> <counts…, or - for a cell> <option…> -> <outcome>
 //! <key>  revoke|enrol <id> <option…>               -> <outcome>
-//! -      close|review|void|…  <id> <option…>       -> <outcome>
+//! <unit> review <id> of=<id> accept=<codes>|take=<id>|ask|hold -> <outcome>
+//! <unit> void|dispute|answer <id> of=<id> <option…> -> <outcome>
+//! <unit> recanvass|recount <id> <counts…> [adopt]  -> <outcome>
+//! <all, county:<id> or unit> publish|hold <id>     -> <outcome>
+//! -      roster <id> add=|close=|merge=|withdraw=  -> <outcome>
+//! -      close|activate <id>                       -> <outcome>
 //! <unit> is                                        -> <standing> <facts…>
+//! <unit> has                                       -> <records beside its head> <findings>
+//! <unit> went                                      -> <leaf>:<what it did> …
 //! night  is                                        -> <facts…>
 //! ```
 //! A sheet is the counts of the first four groups, in both alignments, with the delegates that the
@@ -18,14 +25,14 @@
 
 use std::collections::BTreeMap;
 
-use caucus::{Delegates, FinalAlignment, People, Refusal, UnitId};
-use ledger::{Outcome, View};
+use caucus::{CountyId, Delegates, FinalAlignment, GroupId, People, Refusal, Unit, UnitId};
+use ledger::{FindingState, LeafChange, Marks, Membership, Outcome, Release, View};
 use merkle::LeafHash;
 use note::SignedNote;
 use receipt::leaf::{
-    Activate, Answer, Answered, Attest, AttestedFigures, ClaimedCell, Close, Column, CountAgain,
-    Decision, Dispute, Earlier, Enrol, Figures, Gate, KeyReference, Place, Reason, Review, Revoke,
-    Role, Scope, Submission, Void,
+    Activate, Amendment, Answer, Answered, Attest, AttestedFigures, ClaimedCell, Close, Column,
+    CountAgain, Decision, Dispute, Earlier, Enrol, Figures, FindingName, Gate, KeyReference, Place,
+    Reason, Review, Revoke, Role, RosterChange, Scope, Submission, Void,
 };
 use receipt::{Header, Leaf};
 
@@ -127,6 +134,8 @@ impl Stage {
         match *act {
             "is" if *subject == "night" => Some(self.night_is()),
             "is" => Some(self.unit_is(subject)),
+            "has" => Some(self.unit_has(subject)),
+            "went" => Some(self.unit_went(subject)),
             "send" => {
                 let note = self.notes[&((*subject).to_string(), words.id.to_string())].clone();
                 Some(self.send(&note))
@@ -250,7 +259,7 @@ impl Stage {
                 .filter(|(_, word)| **word == "-")
             {
                 let group = ["biden", "buttigieg", "sanders", "warren"][place];
-                let group = caucus::GroupId::parse(group).unwrap();
+                let group = GroupId::parse(group).unwrap();
                 figures.first.insert(group.clone(), None);
                 figures.last.insert(group, None);
             }
@@ -304,94 +313,117 @@ impl Stage {
     /// Every other act, and who signs it unless the line says otherwise.
     fn other(&self, subject: &str, act: &str, words: &Words<'_>) -> (Leaf, String) {
         let header = self.header(subject, words);
-        let gate = |header| Gate {
-            header,
-            scope: Scope::All,
-            reason: reason(),
-        };
         let two = |role: &str| format!("{role}1+{role}2");
         match act {
-            "close" => (
-                Leaf::Close(Close {
-                    header,
-                    reason: reason(),
-                }),
-                two("publisher"),
-            ),
-            "activate" => {
-                let manifest = merkle::sha256(words.id.as_bytes());
-                (
-                    Leaf::Activate(Activate {
-                        header,
-                        manifest,
-                        reason: reason(),
-                    }),
-                    two("admin"),
-                )
+            "close" => {
+                let reason = reason();
+                (Leaf::Close(Close { header, reason }), two("publisher"))
             }
-            "review" => (self.review(header, words), "reviewer1".to_string()),
-            "void" => (self.void(header, words), two("registrar")),
-            "dispute" => (self.dispute(header, words), "observer1".to_string()),
-            "answer" => (self.answer(header, words), "reviewer1".to_string()),
+            "activate" => {
+                let activate = Activate {
+                    header,
+                    manifest: merkle::sha256(words.id.as_bytes()),
+                    reason: reason(),
+                };
+                (Leaf::Activate(activate), two("admin"))
+            }
+            "review" => (self.review(subject, header, words), "reviewer1".to_string()),
+            "void" => {
+                let (unit, of) = self.target(subject, words);
+                let reason = reason();
+                let void = Void {
+                    header,
+                    unit,
+                    of,
+                    reason,
+                };
+                (Leaf::Void(void), two("registrar"))
+            }
+            "dispute" => (
+                self.dispute(subject, header, words),
+                "observer1".to_string(),
+            ),
+            "answer" => (self.answer(subject, header, words), "reviewer1".to_string()),
             "recanvass" => (
-                Leaf::Recanvass(self.count_again(header, words)),
+                Leaf::Recanvass(self.count_again(subject, header, words)),
                 two("reviewer"),
             ),
             "recount" => (
-                Leaf::Recount(self.count_again(header, words)),
+                Leaf::Recount(self.count_again(subject, header, words)),
                 two("reviewer"),
             ),
-            "publish" => (Leaf::Publish(gate(header)), two("publisher")),
-            "hold" => (Leaf::Hold(gate(header)), two("publisher")),
+            "publish" => (Leaf::Publish(gate(subject, header)), two("publisher")),
+            "hold" => (Leaf::Hold(gate(subject, header)), two("publisher")),
+            "roster" => {
+                let change = RosterChange {
+                    header,
+                    amendment: amendment(words),
+                    reason: reason(),
+                };
+                (Leaf::Roster(change), two("registrar"))
+            }
             act => panic!("no act is called `{act}`"),
         }
     }
 
-    /// The unit and the report that an act speaks of; a report that nobody made, if none is given.
-    fn target(&self, words: &Words<'_>) -> (UnitId, LeafHash) {
-        let unit = UnitId::parse(words.option("unit").unwrap_or("P-1")).unwrap();
-        let of = words.option("of").map(|id| self.leaf_of(unit.as_str(), id));
-        (unit, of.unwrap_or(LeafHash::from_bytes([1; 32])))
+    /// The unit and the record that an act speaks of; one that nobody made, if none is given.
+    fn target(&self, unit: &str, words: &Words<'_>) -> (UnitId, LeafHash) {
+        let of = words.option("of").map(|id| self.leaf_of(unit, id));
+        (
+            UnitId::parse(unit).unwrap(),
+            of.unwrap_or(LeafHash::from_bytes([1; 32])),
+        )
     }
 
-    fn void(&self, header: Header, words: &Words<'_>) -> Leaf {
-        let (unit, of) = self.target(words);
-        Leaf::Void(Void {
-            header,
-            unit,
-            of,
-            reason: reason(),
-        })
-    }
-
-    fn answer(&self, header: Header, words: &Words<'_>) -> Leaf {
-        let (_, to) = self.target(words);
+    fn answer(&self, unit: &str, header: Header, words: &Words<'_>) -> Leaf {
+        let (_, to) = self.target(unit, words);
         Leaf::Answer(Answer {
             header,
             to,
-            upheld: Answered::No,
+            upheld: Answered::parse(words.option("upheld").unwrap_or("no")).unwrap(),
             reason: reason(),
         })
     }
 
-    fn review(&self, header: Header, words: &Words<'_>) -> Leaf {
-        let (unit, of) = self.target(words);
-        let decision = Decision::Accept;
+    /// `accept=<code,code>`, `take=<id>`, `ask` or `hold`.
+    fn review(&self, unit: &str, header: Header, words: &Words<'_>) -> Leaf {
+        let (unit, of) = self.target(unit, words);
+        let mut findings = Vec::new();
+        let decision = if let Some(taken) = words.option("take") {
+            Decision::Take(match taken {
+                "nothing" => LeafHash::from_bytes([2; 32]),
+                id => self.leaf_of(unit.as_str(), id),
+            })
+        } else if words.flags.contains(&"ask") {
+            Decision::Ask
+        } else if words.flags.contains(&"hold") {
+            Decision::Hold
+        } else {
+            let codes = words.option("accept").unwrap_or_default().split(',');
+            findings = codes.filter_map(FindingName::parse).collect();
+            findings.sort_unstable();
+            Decision::Accept
+        };
         Leaf::Review(Review {
             header,
             unit,
             of,
             decision,
-            findings: Vec::new(),
+            findings,
             reason: reason(),
         })
     }
 
-    fn dispute(&self, header: Header, words: &Words<'_>) -> Leaf {
-        let (unit, of) = self.target(words);
+    fn dispute(&self, unit: &str, header: Header, words: &Words<'_>) -> Leaf {
+        let (unit, of) = self.target(unit, words);
+        let group = words.option("group").map(|id| GroupId::parse(id).unwrap());
         let cells = vec![ClaimedCell {
-            column: Column::Attendees,
-            group: None,
+            column: if group.is_some() {
+                Column::Final
+            } else {
+                Column::Attendees
+            },
+            group,
             claimed: 7,
         }];
         Leaf::Dispute(Dispute {
@@ -403,18 +435,18 @@ impl Stage {
         })
     }
 
-    fn count_again(&self, header: Header, words: &Words<'_>) -> Box<CountAgain> {
-        let (unit, _) = self.target(words);
-        let worksheet = self.election.sheet(&unit, &[10]);
-        let figures = Figures {
-            worksheet,
-            evidence: Vec::new(),
+    fn count_again(&self, unit: &str, header: Header, words: &Words<'_>) -> Box<CountAgain> {
+        let Submission { unit, figures, .. } = self.submission(unit, words);
+        let adopt = if words.flags.contains(&"adopt") {
+            Answered::Yes
+        } else {
+            Answered::No
         };
         Box::new(CountAgain {
             header,
             unit,
             figures,
-            adopt: Answered::No,
+            adopt,
             reason: reason(),
         })
     }
@@ -423,33 +455,143 @@ impl Stage {
         let unit = UnitId::parse(unit).unwrap();
         let view = View::new(&self.night.state).unit(&unit).unwrap().unwrap();
         let mut words = vec![view.standing.to_string()];
+        match &view.membership {
+            Membership::InForce => {}
+            Membership::Closed { .. } => words.push("closed".to_string()),
+            Membership::Merged { into, .. } => words.push(format!("into={into}")),
+        }
         if let Some(head) = view.head {
             words.push(format!("head={} seq={}", head.index.get(), head.seq));
         }
         if !view.held_for.is_empty() {
-            words.push(format!("for={}", view.held_for.join(",")));
+            let codes: Vec<_> = view.held_for.iter().map(ToString::to_string).collect();
+            words.push(format!("for={}", codes.join(",")));
         }
         if !view.witnesses.is_empty() {
             let witnesses: Vec<_> = view.witnesses.iter().map(|i| i.get().to_string()).collect();
             words.push(format!("witnesses={}", witnesses.join(",")));
         }
-        if view.arrival == ledger::Arrival::Late {
-            words.push("late".to_string());
+        if let Some(review) = view.accepted {
+            words.push(format!("accepted={}", review.get()));
+        }
+        let Marks {
+            corrected: _,
+            disputed,
+            recanvassed,
+            recounted,
+            late,
+        } = view.marks;
+        for (mark, word) in [
+            (disputed, "disputed"),
+            (recanvassed, "recanvassed"),
+            (recounted, "recounted"),
+            (late, "late"),
+        ] {
+            if mark.is_set() {
+                words.push(word.to_string());
+            }
+        }
+        if view.release == Release::Released {
+            words.push("released".to_string());
         }
         words.join(" ")
+    }
+
+    /// What else is recorded of a unit: notes beside its head, by leaf.
+    fn unit_has(&self, unit: &str) -> String {
+        let unit = UnitId::parse(unit).unwrap();
+        let view = View::new(&self.night.state).unit(&unit).unwrap().unwrap();
+        let beside = view.rivals.iter().map(|rival| {
+            let standing = format!("{:?}", rival.standing).to_lowercase();
+            format!("{standing}={}", rival.leaf.index.get())
+        });
+        let attests = view.attests.iter().map(|attest| {
+            let standing = format!("{:?}", attest.standing).to_lowercase();
+            format!("attest-{standing}={}", attest.leaf.get())
+        });
+        let findings = view.findings.iter().map(|finding| match finding.state {
+            FindingState::Open => format!("{}!", finding.finding.code),
+            FindingState::Noted => finding.finding.code.to_string(),
+            FindingState::Settled(by) => format!("{}={}", finding.finding.code, by.get()),
+        });
+        beside
+            .chain(attests)
+            .chain(findings)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// The leaves about a unit and what each did to it.
+    fn unit_went(&self, unit: &str) -> String {
+        let unit = UnitId::parse(unit).unwrap();
+        let trail = View::new(&self.night.state).trail(&unit).unwrap();
+        let step = |change: &LeafChange| {
+            let deeds = change.units.iter().flat_map(|change| &change.deeds);
+            let deeds: Vec<_> = deeds.map(|deed| deed.as_str()).collect();
+            let deeds = if deeds.is_empty() {
+                change.kind.to_string()
+            } else {
+                deeds.join("+")
+            };
+            format!("{}:{deeds}", change.leaf.index.get())
+        };
+        trail.iter().map(step).collect::<Vec<_>>().join(" ")
     }
 
     fn night_is(&self) -> String {
         let view = View::new(&self.night.state);
         let counts = view.counts().unwrap();
+        let disputed = match counts.disputed {
+            0 => String::new(),
+            disputed => format!(" disputed={disputed}"),
+        };
         format!(
-            "size={} reported={} verified={} held={}",
+            "size={} reported={} verified={} held={}{disputed}",
             view.tree_size().unwrap().get(),
             counts.reported,
             counts.verified,
             counts.held
         )
     }
+}
+
+/// `all`, `county:<id>` or a unit.
+fn gate(subject: &str, header: Header) -> Gate {
+    let scope = match (subject, subject.split_once(':')) {
+        ("all", _) => Scope::All,
+        (_, Some(("county", county))) => Scope::County(CountyId::parse(county).unwrap()),
+        (unit, _) => Scope::Unit(UnitId::parse(unit).unwrap()),
+    };
+    Gate {
+        header,
+        scope,
+        reason: reason(),
+    }
+}
+
+/// `add=<line with _ for spaces>`, `close=<unit>`, `merge=<from>,<into>,<delegates>`,
+/// `withdraw=<group>`.
+fn amendment(words: &Words<'_>) -> Amendment {
+    if let Some(line) = words.option("add") {
+        let line = line.replace('_', " ");
+        return Amendment::Add(Unit::parse_line(&format!("unit {line}")).unwrap());
+    }
+    if let Some(unit) = words.option("close") {
+        return Amendment::Close(UnitId::parse(unit).unwrap());
+    }
+    if let Some(merge) = words.option("merge") {
+        let parts: Vec<&str> = merge.split(',').collect();
+        let [from, into, delegates] = parts.as_slice() else {
+            panic!("a merge is of three: `{merge}`");
+        };
+        return Amendment::Merge {
+            from: UnitId::parse(from).unwrap(),
+            into: UnitId::parse(into).unwrap(),
+            delegates: Delegates::new(delegates.parse().unwrap()).unwrap(),
+        };
+    }
+    let group = words.option("withdraw").unwrap();
+    Amendment::Withdraw(GroupId::parse(group).unwrap())
 }
 
 fn reason() -> Reason {
@@ -473,7 +615,7 @@ fn told(outcome: &Outcome) -> String {
             ));
         }
         Outcome::Superseded { head, .. } => words.push(format!("head={}", head.index.get())),
-        Outcome::AlreadyRecorded { .. } | Outcome::Applied { .. } => {}
+        Outcome::AlreadyRecorded { .. } | Outcome::Applied { .. } | Outcome::Stray { .. } => {}
         Outcome::Refused { refusal, head } => {
             words.push(refusal.code().to_string());
             if let Refusal::VoucherUsed { leaf } = refusal {

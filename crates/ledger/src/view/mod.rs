@@ -1,19 +1,34 @@
 //! What may be read of the state, typed. Nothing here changes anything, and nothing here is
 //! remembered: a view is a borrow of tables.
 
+mod findings;
+mod history;
+mod released;
+mod unit;
+
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use caucus::{County, Results, Roster, Rules, Standing, Totals, Unit, UnitId, Worksheet};
+use caucus::{Basis, CountyId, PoolId, Results, Roster, Rules, Scale, Totals, Unit, UnitId};
 use merkle::{
     ConsistencyProof, Hash, InclusionProof, LeafHash, LeafIndex, Nodes, ProveError, TreeSize,
 };
 use receipt::Manifest;
 
+pub use findings::{FindingState, UnitFinding};
+pub use history::LeafChange;
+pub use released::{Coverage, GateView, ReleasedResults};
+pub use unit::{
+    AttestStanding, AttestView, CountAgainView, CountKind, DisputeView, HeadOrigin, HeadSource,
+    Mark, Marks, Membership, OpenUnit, Release, RivalStanding, RivalView, SignerView, UnitView,
+};
+
 use crate::command::UnixMillis;
+use crate::intake::Stop;
 use crate::outcome::{Head, LeafRef};
 use crate::tables::{Fault, Table, Tables};
-use crate::{assess, rows, totals};
+use crate::{rows, totals};
 
 /// Typed reads over tables.
 #[derive(Debug, Clone, Copy)]
@@ -30,56 +45,17 @@ pub struct Counts {
     pub verified: u64,
     /// Units held for a person to look at.
     pub held: u64,
+    /// Units with an open dispute, whatever their standing.
+    pub disputed: u64,
 }
 
-/// Everything recorded of one unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UnitView {
-    /// The unit, as the roster in force has it.
-    pub unit: Unit,
-    /// Where it stands.
-    pub standing: Standing,
-    /// Whether its head came before the night was closed.
-    pub arrival: Arrival,
-    /// Its head.
-    pub head: Option<Head>,
-    /// The head's figures as reported.
-    pub worksheet: Option<Worksheet>,
-    /// Why it is held: codes of findings and of the ledger's own reasons, ascending.
-    pub held_for: Vec<String>,
-    /// Leaves of other hands whose compared cells equal the head's, ascending.
-    pub witnesses: Vec<LeafIndex>,
-    /// Recorded submissions that are not on the head's way, ascending by leaf.
-    pub rivals: Vec<RivalView>,
-}
-
-/// Whether a head came before the night was closed. A mark beside it, and no more than that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// Before, or there is no head.
-    InTime,
-    /// After.
-    Late,
-}
-
-/// A recorded submission that did not become the head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RivalView {
-    /// Its leaf.
-    pub leaf: LeafRef,
-    /// How it stands to the head.
-    pub standing: RivalStanding,
-}
-
-/// How a recorded submission beside the head stands to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RivalStanding {
-    /// Its compared cells have equalled every head since it was recorded.
-    Agrees,
-    /// Its compared cells differed from a head; the unit is held until a review.
-    Differs,
-    /// The head's own chain names it as a predecessor.
-    Superseded,
+/// How many units are held in each area that has any.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeldUnits {
+    /// By county.
+    pub counties: BTreeMap<CountyId, u64>,
+    /// By satellite pool.
+    pub pools: BTreeMap<PoolId, u64>,
 }
 
 /// A manifest version and the leaf that put it in force.
@@ -163,52 +139,10 @@ impl<'a, T: Tables> View<'a, T> {
         Ok(rows::sheet(self.tables, unit)?.head())
     }
 
-    /// Everything recorded of a unit; none if the roster does not have it.
-    pub fn unit(&self, id: &UnitId) -> Result<Option<UnitView>, Fault> {
-        match rows::unit(self.tables, id)? {
-            Some(unit) => self.unit_view(unit).map(Some),
-            None => Ok(None),
-        }
-    }
-
     /// Every unit of the roster in force, ascending by id.
     pub fn units(&self) -> Result<Vec<Unit>, Fault> {
         rows::rows_under(self.tables, Table::Unit, &[], |_, line| {
             rows::decode_unit(line)
-        })
-    }
-
-    fn unit_view(&self, unit: Unit) -> Result<UnitView, Fault> {
-        let sheet = rows::sheet(self.tables, &unit.id)?;
-        let head = sheet.head();
-        let arrival = match (head, rows::closed(self.tables)?) {
-            (Some(head), Some(closed)) if head.index > closed => Arrival::Late,
-            (Some(_) | None, _) => Arrival::InTime,
-        };
-        let mut rivals = rows::rivals(self.tables, &unit.id)?;
-        rivals.extend(rows::superseded(self.tables, &unit.id)?);
-        rivals.sort_unstable_by_key(|(index, _)| *index);
-        Ok(UnitView {
-            standing: assess::standing(&sheet),
-            arrival,
-            head,
-            worksheet: match head {
-                Some(head) => Some(rows::worksheet_of(self.tables, head.index)?),
-                None => None,
-            },
-            held_for: sheet.held_for,
-            witnesses: sheet.witnesses,
-            rivals: rivals
-                .into_iter()
-                .map(|(index, row)| RivalView {
-                    leaf: LeafRef {
-                        index,
-                        hash: row.hash,
-                    },
-                    standing: row.standing,
-                })
-                .collect(),
-            unit,
         })
     }
 
@@ -217,24 +151,33 @@ impl<'a, T: Tables> View<'a, T> {
         rows::counts(self.tables)
     }
 
-    /// The sums of all heads.
-    pub fn totals(&self) -> Result<Totals, Fault> {
-        totals::read(self.tables)
+    /// The sums of all heads that count on this basis.
+    pub fn totals(&self, basis: Basis) -> Result<Totals, Fault> {
+        totals::read(self.tables, basis)
     }
 
-    /// What the sums are worth; none before the first manifest.
-    pub fn results(&self) -> Result<Option<Results>, Fault> {
-        let (Some(roster), Some(rules)) = (self.roster()?, self.rules()?) else {
-            return Ok(None);
-        };
-        let results = self
-            .totals()?
-            .results(&roster, &rules)
-            .map_err(|_| Fault::Corrupt {
+    /// What the sums on this basis are worth; none before the first manifest. This reads counties and
+    /// pools, never the units.
+    pub fn results(&self, basis: Basis) -> Result<Option<Results>, Fault> {
+        totals::results(self.tables, basis).map_err(|stop| match stop {
+            Stop::Fault(fault) => fault,
+            Stop::Refused(_) => Fault::Corrupt {
                 table: Table::CountyTotal,
                 what: "the statewide sums are beyond 64 bits",
-            })?;
-        Ok(Some(results))
+            },
+        })
+    }
+
+    /// How many units are held, by county and by pool; those without any are left out. How many have
+    /// reported or are verified is the `units` of the [`totals`](View::totals) on that basis.
+    pub fn held(&self) -> Result<HeldUnits, Fault> {
+        let (counties, pools) = totals::held(self.tables)?;
+        Ok(HeldUnits { counties, pools })
+    }
+
+    /// The common denominator of the counties' ratios; none before the first manifest.
+    pub fn scale(&self) -> Result<Option<Scale>, Fault> {
+        rows::scale(self.tables)
     }
 
     /// The roster in force; none before the first manifest.
@@ -243,9 +186,7 @@ impl<'a, T: Tables> View<'a, T> {
         if units.is_empty() {
             return Ok(None);
         }
-        let counties = rows::rows_under(self.tables, Table::County, &[], |_, line| {
-            County::parse_line(rows::decode_text(line)?).map_err(|_| "a county's line")
-        })?;
+        let counties = rows::counties(self.tables)?;
         Roster::new(counties, units)
             .map(Some)
             .map_err(|_| Fault::Corrupt {
