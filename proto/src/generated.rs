@@ -12,7 +12,7 @@
     reason = "generated code; which of these it trips changes with every release of the generator"
 )]
 
-/// Everyone: submissions, receipts, results, transparency, the election bundle, status.
+/// Everyone: submissions, receipts, results, traces, exports, transparency, the election bundle, status.
 pub mod v1 {
     include!("gen/tally.v1.rs");
 }

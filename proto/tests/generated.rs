@@ -8,11 +8,13 @@ use std::path::Path;
 
 use prost::Message;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "tally/v1/refusal.proto",
     "tally/v1/submission.proto",
     "tally/v1/receipt.proto",
     "tally/v1/results.proto",
+    "tally/v1/trace.proto",
+    "tally/v1/export.proto",
     "tally/v1/transparency.proto",
     "tally/v1/election.proto",
     "tally/v1/status.proto",

@@ -35,6 +35,8 @@ label! {
         Rival = "rival",
         /// A predecessor in the head's own chain, arrived late.
         Superseded = "superseded",
+        /// Recorded for a unit that was closed or merged.
+        Stray = "stray",
         /// The text was a leaf already.
         AlreadyRecorded = "already_recorded",
         /// An act other than a report took effect.
@@ -139,5 +141,19 @@ label! {
         Api = "api",
         /// Between nodes.
         Peers = "peers",
+    }
+}
+
+label! {
+    /// A format in which results are offered as a file.
+    ExportFormat {
+        /// One figure a row.
+        CsvTidy = "csv",
+        /// One unit a row.
+        CsvWide = "csv-wide",
+        /// Our own JSON.
+        Json = "json",
+        /// NIST SP 1500-100.
+        Nist = "nist",
     }
 }

@@ -13,7 +13,7 @@ mod metrics;
 
 pub use kinds::{Counter, CounterBy, Gauge, GaugeBy, NamedCounter, NamedGauge, Seconds, Timer};
 pub use labels::{
-    CertificateUse, CosignResult, ForwardResult, Label, Lane, Level, RejectReason, Standing,
-    SubmissionOutcome,
+    CertificateUse, CosignResult, ExportFormat, ForwardResult, Label, Lane, Level, RejectReason,
+    Standing, SubmissionOutcome,
 };
 pub use metrics::{Metrics, MetricsError, Names};

@@ -8,8 +8,8 @@ use crate::kinds::{
     Builder, Counter, CounterBy, Gauge, GaugeBy, NamedCounter, NamedGauge, Seconds, Timer,
 };
 use crate::labels::{
-    CertificateUse, CosignResult, ForwardResult, Label, Lane, Level, RejectReason, Standing,
-    SubmissionOutcome,
+    CertificateUse, CosignResult, ExportFormat, ForwardResult, Label, Lane, Level, RejectReason,
+    Standing, SubmissionOutcome,
 };
 
 /// The registry refused a metric or could not be written out.
@@ -99,6 +99,9 @@ pub struct Metrics {
     pub peer_clock_skew: NamedGauge,
     /// Units by standing.
     pub units: GaugeBy<Standing>,
+
+    /// Files of results that failed their check and are not offered, by format.
+    pub exports_failed: CounterBy<ExportFormat>,
 
     /// Bytes free on the file system of the data directory.
     pub store_free: Gauge,
@@ -245,6 +248,11 @@ impl Metrics {
                 "How far a peer's clock leads this node's.",
             )?,
             units: make.gauge_by("tally_units", "standing", "Units by standing.")?,
+            exports_failed: make.counter_by(
+                "tally_exports_failed_total",
+                "format",
+                "Files of results that failed their check and are not offered, by format.",
+            )?,
             store_free: make.gauge(
                 "tally_store_free_bytes",
                 "Bytes free on the file system of the data directory.",

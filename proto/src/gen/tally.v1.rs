@@ -90,6 +90,8 @@ pub enum Effect {
     Superseded = 4,
     /// This text was a leaf already.
     AlreadyRecorded = 5,
+    /// Recorded for a unit that was closed or merged: it counts nowhere.
+    Stray = 6,
 }
 impl Effect {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -104,6 +106,7 @@ impl Effect {
             Self::Rival => "EFFECT_RIVAL",
             Self::Superseded => "EFFECT_SUPERSEDED",
             Self::AlreadyRecorded => "EFFECT_ALREADY_RECORDED",
+            Self::Stray => "EFFECT_STRAY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -115,6 +118,7 @@ impl Effect {
             "EFFECT_RIVAL" => Some(Self::Rival),
             "EFFECT_SUPERSEDED" => Some(Self::Superseded),
             "EFFECT_ALREADY_RECORDED" => Some(Self::AlreadyRecorded),
+            "EFFECT_STRAY" => Some(Self::Stray),
             _ => None,
         }
     }
@@ -768,11 +772,17 @@ pub struct GetResultsRequest {
     /// Read from this node's own state without asking the majority; the answer says how old it may be.
     #[prost(bool, tag = "2")]
     pub local: bool,
+    /// Show everything that is recorded, also what the publishers have not released.
+    #[prost(bool, tag = "3")]
+    pub unreleased: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchResultsRequest {
     #[prost(bool, tag = "1")]
     pub units: bool,
+    /// Show everything that is recorded, also what the publishers have not released.
+    #[prost(bool, tag = "2")]
+    pub unreleased: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResultsSnapshot {
@@ -808,6 +818,47 @@ pub struct ResultsSnapshot {
     /// The node that answered.
     #[prost(string, tag = "14")]
     pub node: ::prost::alloc::string::String,
+    /// True when the figures are of everything recorded; false when they are of released units only.
+    #[prost(bool, tag = "15")]
+    pub unreleased: bool,
+    /// Of the units reported: verified ones, disputed ones, and those whose figures are released.
+    #[prost(uint64, tag = "16")]
+    pub units_verified: u64,
+    #[prost(uint64, tag = "17")]
+    pub units_disputed: u64,
+    #[prost(uint64, tag = "18")]
+    pub units_released: u64,
+    /// `statewide` is as reported by the chairs. Beside it: the same counts with the delegates that the
+    /// rules give, and the sums of verified units only.
+    #[prost(message, repeated, tag = "19")]
+    pub recomputed: ::prost::alloc::vec::Vec<GroupResult>,
+    #[prost(message, repeated, tag = "20")]
+    pub verified: ::prost::alloc::vec::Vec<GroupResult>,
+    /// Congressional districts with their satellite pools.
+    #[prost(message, repeated, tag = "21")]
+    pub districts: ::prost::alloc::vec::Vec<AreaResult>,
+    /// National delegates that the figures as reported lead to; absent where none are allocated or a
+    /// tie must be broken by people.
+    #[prost(message, repeated, tag = "22")]
+    pub national: ::prost::alloc::vec::Vec<NationalResult>,
+}
+/// One group's national delegates.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NationalResult {
+    #[prost(string, tag = "1")]
+    pub group: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub delegates: u64,
+    /// Of these by district, at large, and of the party's leaders.
+    #[prost(btree_map = "string, uint64", tag = "3")]
+    pub districts: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u64,
+    >,
+    #[prost(uint64, tag = "4")]
+    pub at_large: u64,
+    #[prost(uint64, tag = "5")]
+    pub leaders: u64,
 }
 /// One group's row. The three data sets stand side by side and are never added to each other.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -827,7 +878,7 @@ pub struct GroupResult {
     pub sde_exact: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
     pub sde: ::prost::alloc::string::String,
-    /// County-convention (or satellite) delegates as reported.
+    /// County-convention (or satellite) delegates, on the basis that the list is of.
     #[prost(uint64, tag = "7")]
     pub delegates: u64,
 }
@@ -841,8 +892,18 @@ pub struct AreaResult {
     pub units_total: u64,
     #[prost(uint64, tag = "4")]
     pub units_reported: u64,
+    /// As reported by the chairs.
     #[prost(message, repeated, tag = "5")]
     pub groups: ::prost::alloc::vec::Vec<GroupResult>,
+    #[prost(uint64, tag = "6")]
+    pub units_verified: u64,
+    #[prost(uint64, tag = "7")]
+    pub units_held: u64,
+    /// With the delegates that the rules give, and of verified units only.
+    #[prost(message, repeated, tag = "8")]
+    pub recomputed: ::prost::alloc::vec::Vec<GroupResult>,
+    #[prost(message, repeated, tag = "9")]
+    pub verified: ::prost::alloc::vec::Vec<GroupResult>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UnitResult {
@@ -863,9 +924,104 @@ pub struct UnitResult {
     pub attendees: u64,
     #[prost(message, repeated, tag = "8")]
     pub groups: ::prost::alloc::vec::Vec<GroupResult>,
-    /// Codes of the open findings.
+    /// Codes of the open findings that hold the unit.
     #[prost(string, repeated, tag = "9")]
     pub findings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// corrected, disputed, recanvassed, recounted, late: beside the standing.
+    #[prost(string, repeated, tag = "10")]
+    pub marks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether the publishers have released its figures.
+    #[prost(bool, tag = "11")]
+    pub released: bool,
+    /// The same counts with the delegates that the rules give.
+    #[prost(message, repeated, tag = "12")]
+    pub recomputed: ::prost::alloc::vec::Vec<GroupResult>,
+    /// Delegates that the rules leave to a game of chance or to the room, and nothing on record settles.
+    #[prost(uint64, tag = "13")]
+    pub undecided: u64,
+    /// Delegates that the unit elects.
+    #[prost(uint64, tag = "14")]
+    pub elects: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOutlookRequest {
+    /// Read from this node's own state without asking the majority.
+    #[prost(bool, tag = "1")]
+    pub local: bool,
+    /// The most units listed for each contest total; 50 when zero.
+    #[prost(uint32, tag = "2")]
+    pub units: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Outlook {
+    #[prost(uint64, tag = "1")]
+    pub tree_size: u64,
+    #[prost(bool, tag = "2")]
+    pub linearizable: bool,
+    #[prost(message, repeated, tag = "3")]
+    pub contests: ::prost::alloc::vec::Vec<ContestOutlook>,
+}
+/// One contest total: who leads, by how much, and how much is still open.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ContestOutlook {
+    /// `state`, or the id of a district.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub leader: ::prost::alloc::string::String,
+    /// True: no answer to the open questions changes who is ahead. False: not decidable yet.
+    #[prost(bool, tag = "4")]
+    pub decided: bool,
+    /// All other groups, the smallest margin first.
+    #[prost(message, repeated, tag = "5")]
+    pub rivals: ::prost::alloc::vec::Vec<RivalOutlook>,
+    /// Units that could change it, largest effect first, sized against the group that is nearest to
+    /// overtaking.
+    #[prost(message, repeated, tag = "6")]
+    pub units: ::prost::alloc::vec::Vec<OpenUnit>,
+    /// How many there are in all.
+    #[prost(uint64, tag = "7")]
+    pub units_open: u64,
+}
+/// Another group, in state delegate equivalents: its distance to the leader, and the most that open
+/// questions can move that, in all and by kind.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RivalOutlook {
+    #[prost(string, tag = "1")]
+    pub group: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub margin: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub margin_exact: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub open: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub open_held: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub open_disputed: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub open_silent: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub open_coins: ::prost::alloc::string::String,
+    #[prost(bool, tag = "9")]
+    pub decided: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenUnit {
+    #[prost(string, tag = "1")]
+    pub unit: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// held, disputed, silent or coin.
+    #[prost(string, tag = "3")]
+    pub question: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub effect: ::prost::alloc::string::String,
+    /// The pool that moves as a whole with this site; its effect is counted once for all sites.
+    #[prost(string, tag = "5")]
+    pub pool: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod results_client {
@@ -1007,6 +1163,28 @@ pub mod results_client {
                 .insert(GrpcMethod::new("tally.v1.Results", "WatchResults"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// What can still change: for each contest total the open questions beside the margin.
+        pub async fn get_outlook(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetOutlookRequest>,
+        ) -> std::result::Result<tonic::Response<super::Outlook>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tally.v1.Results/GetOutlook",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tally.v1.Results", "GetOutlook"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1040,6 +1218,11 @@ pub mod results_server {
             tonic::Response<Self::WatchResultsStream>,
             tonic::Status,
         >;
+        /// What can still change: for each contest total the open questions beside the margin.
+        async fn get_outlook(
+            &self,
+            request: tonic::Request<super::GetOutlookRequest>,
+        ) -> std::result::Result<tonic::Response<super::Outlook>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ResultsServer<T> {
@@ -1208,6 +1391,51 @@ pub mod results_server {
                     };
                     Box::pin(fut)
                 }
+                "/tally.v1.Results/GetOutlook" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetOutlookSvc<T: Results>(pub Arc<T>);
+                    impl<
+                        T: Results,
+                    > tonic::server::UnaryService<super::GetOutlookRequest>
+                    for GetOutlookSvc<T> {
+                        type Response = super::Outlook;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetOutlookRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Results>::get_outlook(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetOutlookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1245,6 +1473,878 @@ pub mod results_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "tally.v1.Results";
     impl<T> tonic::server::NamedService for ResultsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetUnitRequest {
+    #[prost(string, tag = "1")]
+    pub unit: ::prost::alloc::string::String,
+    /// Read from this node's own state without asking the majority.
+    #[prost(bool, tag = "2")]
+    pub local: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UnitTrace {
+    /// Leaves this answer was computed from.
+    #[prost(uint64, tag = "1")]
+    pub tree_size: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub root: ::prost::bytes::Bytes,
+    #[prost(bool, tag = "3")]
+    pub linearizable: bool,
+    #[prost(string, tag = "4")]
+    pub election: ::prost::alloc::string::String,
+    #[prost(bool, tag = "5")]
+    pub rehearsal: bool,
+    /// The unit of the roster: precinct or satellite, its county or pool, its district.
+    #[prost(string, tag = "6")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub county: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub pool: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub district: ::prost::alloc::string::String,
+    /// False when the unit was merged into another or closed on the night.
+    #[prost(bool, tag = "10")]
+    pub open: bool,
+    /// Figures, standing and marks. Absent figures mean that no report stands for the unit.
+    #[prost(message, optional, tag = "11")]
+    pub result: ::core::option::Option<UnitResult>,
+    #[prost(message, optional, tag = "12")]
+    pub head: ::core::option::Option<Head>,
+    /// submitted, taken or adopted.
+    #[prost(string, tag = "13")]
+    pub origin: ::prost::alloc::string::String,
+    /// The leaf whose figures count: the head's own, or the one that a review took.
+    #[prost(uint64, tag = "14")]
+    pub figures_leaf: u64,
+    #[prost(message, repeated, tag = "15")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// The award of the rules, step by step, to be read aloud.
+    #[prost(string, repeated, tag = "16")]
+    pub worked: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, repeated, tag = "17")]
+    pub witnesses: ::prost::alloc::vec::Vec<u64>,
+    #[prost(message, repeated, tag = "18")]
+    pub beside: ::prost::alloc::vec::Vec<Beside>,
+    #[prost(message, repeated, tag = "19")]
+    pub disputes: ::prost::alloc::vec::Vec<Dispute>,
+    #[prost(message, repeated, tag = "20")]
+    pub counted_again: ::prost::alloc::vec::Vec<CountedAgain>,
+    /// Every leaf about the unit, in order.
+    #[prost(message, repeated, tag = "21")]
+    pub trail: ::prost::alloc::vec::Vec<TrailEntry>,
+}
+/// One thing that the rules, the other units or the record say about a unit.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// error, warning or evidence.
+    #[prost(string, tag = "2")]
+    pub severity: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub for_chair: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub for_headquarters: ::prost::alloc::string::String,
+    /// The cells it points at, as `biden final`.
+    #[prost(string, repeated, tag = "5")]
+    pub cells: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// open, settled, or noted for what holds nothing.
+    #[prost(string, tag = "6")]
+    pub state: ::prost::alloc::string::String,
+    /// The review that settled it.
+    #[prost(uint64, optional, tag = "7")]
+    pub settled_by: ::core::option::Option<u64>,
+}
+/// A recorded report or record that is not the head.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Beside {
+    #[prost(uint64, tag = "1")]
+    pub leaf_index: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub leaf_hash: ::prost::bytes::Bytes,
+    /// agrees, differs, superseded, voided, stray or attests.
+    #[prost(string, tag = "3")]
+    pub standing: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Dispute {
+    #[prost(uint64, tag = "1")]
+    pub leaf_index: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub leaf_hash: ::prost::bytes::Bytes,
+    /// The head that it was about.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub of: ::prost::bytes::Bytes,
+    /// What it says the cells should be, as `biden final 12`.
+    #[prost(string, repeated, tag = "4")]
+    pub claims: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// open, upheld or rejected.
+    #[prost(string, tag = "6")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(uint64, optional, tag = "7")]
+    pub answered_by: ::core::option::Option<u64>,
+}
+/// A recanvass or a recount: a column of its own.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CountedAgain {
+    /// recanvass or recount.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub leaf_index: u64,
+    #[prost(bool, tag = "3")]
+    pub adopted: bool,
+    #[prost(uint64, tag = "4")]
+    pub attendees: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub groups: ::prost::alloc::vec::Vec<GroupResult>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrailEntry {
+    #[prost(uint64, tag = "1")]
+    pub leaf_index: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub leaf_hash: ::prost::bytes::Bytes,
+    /// The type of the note: submission, attest, review and so on.
+    #[prost(string, tag = "3")]
+    pub r#type: ::prost::alloc::string::String,
+    /// Names of the keys that signed it.
+    #[prost(string, repeated, tag = "4")]
+    pub signers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The signers' own claim, Unix seconds; decides nothing.
+    #[prost(uint64, tag = "5")]
+    pub claimed_time: u64,
+    /// What it did to the unit when it was recorded.
+    #[prost(string, repeated, tag = "6")]
+    pub effects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The exact bytes of the note.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub note: ::prost::bytes::Bytes,
+}
+/// Generated client implementations.
+pub mod trace_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct TraceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl TraceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> TraceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TraceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TraceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Everything recorded of one unit.
+        pub async fn get_unit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetUnitRequest>,
+        ) -> std::result::Result<tonic::Response<super::UnitTrace>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.v1.Trace/GetUnit");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Trace", "GetUnit"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod trace_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TraceServer.
+    #[async_trait]
+    pub trait Trace: std::marker::Send + std::marker::Sync + 'static {
+        /// Everything recorded of one unit.
+        async fn get_unit(
+            &self,
+            request: tonic::Request<super::GetUnitRequest>,
+        ) -> std::result::Result<tonic::Response<super::UnitTrace>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct TraceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TraceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TraceServer<T>
+    where
+        T: Trace,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tally.v1.Trace/GetUnit" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetUnitSvc<T: Trace>(pub Arc<T>);
+                    impl<T: Trace> tonic::server::UnaryService<super::GetUnitRequest>
+                    for GetUnitSvc<T> {
+                        type Response = super::UnitTrace;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetUnitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Trace>::get_unit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetUnitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TraceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tally.v1.Trace";
+    impl<T> tonic::server::NamedService for TraceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetExportRequest {
+    /// csv, csv-wide, json or nist.
+    #[prost(string, tag = "1")]
+    pub format: ::prost::alloc::string::String,
+    /// Read from this node's own state without asking the majority.
+    #[prost(bool, tag = "2")]
+    pub local: bool,
+}
+/// A piece of the file, in order. The first also says what the file is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportChunk {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub data: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "2")]
+    pub head: ::core::option::Option<ExportHead>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportHead {
+    #[prost(string, tag = "1")]
+    pub file_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub bytes: u64,
+    /// SHA-256 of the whole file.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub sha256: ::prost::bytes::Bytes,
+    /// Leaves it was computed from, and their root.
+    #[prost(uint64, tag = "5")]
+    pub tree_size: u64,
+    #[prost(bytes = "bytes", tag = "6")]
+    pub root: ::prost::bytes::Bytes,
+    #[prost(bool, tag = "7")]
+    pub linearizable: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetFeedRequest {
+    /// The first leaf of interest: zero for everything, then the cursor of the page before.
+    #[prost(uint64, tag = "1")]
+    pub cursor: u64,
+    /// The most leaves looked at; 500 when zero, and never more.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FeedPage {
+    /// One page as JSON, `precinct-tally/feed/v1`.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub page: ::prost::bytes::Bytes,
+    /// Where the next page begins.
+    #[prost(uint64, tag = "2")]
+    pub cursor: u64,
+    /// Leaves there are; nothing is left when the cursor has reached it.
+    #[prost(uint64, tag = "3")]
+    pub tree_size: u64,
+}
+/// Generated client implementations.
+pub mod exports_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct ExportsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ExportsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ExportsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ExportsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ExportsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// A file that was written, read again and compared cell by cell before it is offered.
+        pub async fn get_export(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetExportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportChunk>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tally.v1.Exports/GetExport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tally.v1.Exports", "GetExport"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// What changed since a position in the log, with the figures as they are now: corrections stand
+        /// there as corrections.
+        pub async fn get_feed(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetFeedRequest>,
+        ) -> std::result::Result<tonic::Response<super::FeedPage>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.v1.Exports/GetFeed");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Exports", "GetFeed"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod exports_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ExportsServer.
+    #[async_trait]
+    pub trait Exports: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the GetExport method.
+        type GetExportStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportChunk, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// A file that was written, read again and compared cell by cell before it is offered.
+        async fn get_export(
+            &self,
+            request: tonic::Request<super::GetExportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::GetExportStream>, tonic::Status>;
+        /// What changed since a position in the log, with the figures as they are now: corrections stand
+        /// there as corrections.
+        async fn get_feed(
+            &self,
+            request: tonic::Request<super::GetFeedRequest>,
+        ) -> std::result::Result<tonic::Response<super::FeedPage>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct ExportsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ExportsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ExportsServer<T>
+    where
+        T: Exports,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tally.v1.Exports/GetExport" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetExportSvc<T: Exports>(pub Arc<T>);
+                    impl<
+                        T: Exports,
+                    > tonic::server::ServerStreamingService<super::GetExportRequest>
+                    for GetExportSvc<T> {
+                        type Response = super::ExportChunk;
+                        type ResponseStream = T::GetExportStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetExportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exports>::get_export(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetExportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.v1.Exports/GetFeed" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetFeedSvc<T: Exports>(pub Arc<T>);
+                    impl<T: Exports> tonic::server::UnaryService<super::GetFeedRequest>
+                    for GetFeedSvc<T> {
+                        type Response = super::FeedPage;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetFeedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exports>::get_feed(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetFeedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ExportsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tally.v1.Exports";
+    impl<T> tonic::server::NamedService for ExportsServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
