@@ -46,6 +46,7 @@ pub(crate) fn examine(tables: &impl Tables, command: Command) -> Result<Examined
         | Outcome::Corrected { .. }
         | Outcome::Rival { .. }
         | Outcome::Superseded { .. }
+        | Outcome::Stray { .. }
         | Outcome::Applied { .. } => Examined::Authorized(Authorized(command)),
     })
 }
@@ -85,7 +86,10 @@ fn authenticity(refusal: &Refusal) -> Authenticity {
         | Refusal::FewRegistrars
         | Refusal::UnknownTarget
         | Refusal::NotActivated
-        | Refusal::NotOffered => Authenticity::Sound,
+        | Refusal::NotOpen
+        | Refusal::NotTakable
+        | Refusal::Answered
+        | Refusal::BadAmendment { .. } => Authenticity::Sound,
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Config {
     pub peers: Peers,
     /// The listener for whoever runs the node: plain HTTP, so keep it on loopback.
     pub operations: Operations,
+    /// Who publishes the results, as files of results say it.
+    #[serde(default)]
+    pub publisher: Publisher,
     /// How log lines look and which are written.
     #[serde(default)]
     pub log: Log,
@@ -102,6 +105,37 @@ pub struct HostPort(String);
 pub struct Operations {
     /// Address and port to bind.
     pub listen: SocketAddr,
+}
+
+/// Who publishes the results. It stands in exported files and decides nothing; the same on all
+/// nodes, so that their files are the same.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publisher {
+    /// The party in full; without it the election's token.
+    pub name: Option<String>,
+    /// Its short form; without it the election's token.
+    pub abbreviation: Option<String>,
+    /// What people call the state; without it the title of the rules.
+    pub state: Option<String>,
+    /// The day of the caucuses by the calendar of the place, `2020-02-03`; without it the day, in
+    /// UTC, on which the manifest opens the night.
+    pub day: Option<CalendarDay>,
+}
+
+/// A day as it is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CalendarDay(pub export::Day);
+
+impl TryFrom<String> for CalendarDay {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        export::Day::parse(&text)
+            .map(Self)
+            .ok_or("a day is written as `2020-02-03`")
+    }
 }
 
 /// How log lines look and which are written.
@@ -401,7 +435,7 @@ listen = "127.0.0.1:7301"
             (
                 "[operations]",
                 "[operation]",
-                "line 19: unknown field `operation`, expected one of `id`, `data_dir`, `keys`, `election`, `api`, `peers`, `operations`, `log`, `limits`, `raft`",
+                "line 19: unknown field `operation`, expected one of `id`, `data_dir`, `keys`, `election`, `api`, `peers`, `operations`, `publisher`, `log`, `limits`, `raft`",
             ),
             (
                 "listen = \"127.0.0.1:7101\"",

@@ -20,7 +20,7 @@ use crate::agreement::{self, Agreement, Comparison, Stand};
 use crate::charter::{Charter, Charters};
 use crate::checkpoints::Checkpoints;
 use crate::clock::Clock;
-use crate::config::HostPort;
+use crate::config::{HostPort, Publisher};
 use crate::cosigner::Cosigner;
 use crate::evidence::Evidence;
 use crate::membership::PublicKeys;
@@ -56,6 +56,8 @@ pub(crate) struct Whoami {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) whoami: Whoami,
+    /// Who publishes the results, as files say it.
+    pub(crate) publisher: Publisher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) admission: Admission,
@@ -93,6 +95,8 @@ const PROVEN: Duration = Duration::from_secs(2);
 /// The parts a [`Core`] is made of.
 pub(crate) struct CoreParts {
     pub(crate) whoami: Whoami,
+    /// Who publishes the results, as files say it.
+    pub(crate) publisher: Publisher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) admission: Admission,
@@ -134,6 +138,7 @@ impl Core {
         let evidence = Evidence::new(folder, parts.metrics.split_view_evidence.clone());
         Self {
             whoami: parts.whoami,
+            publisher: parts.publisher,
             clock: parts.clock,
             metrics: parts.metrics,
             admission: parts.admission,

@@ -23,6 +23,7 @@ mod core;
 mod cosigner;
 mod cosigning;
 mod evidence;
+mod figures;
 mod gossip;
 mod grpc;
 mod intake;

@@ -366,6 +366,7 @@ async fn core(
     let peers = PeerCalls::new(transport, replica.watch());
     Ok(Arc::new(Core::new(CoreParts {
         whoami,
+        publisher: config.publisher.clone(),
         clock: Arc::clone(&parts.clock),
         metrics: Arc::clone(metrics),
         admission: Admission::new(config.limits, Arc::clone(metrics)),

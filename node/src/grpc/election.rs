@@ -88,7 +88,8 @@ impl Election for Service {
             | Outcome::Recorded { .. }
             | Outcome::Corrected { .. }
             | Outcome::Rival { .. }
-            | Outcome::Superseded { .. } => initialized(&self.core),
+            | Outcome::Superseded { .. }
+            | Outcome::Stray { .. } => initialized(&self.core),
         };
         Ok(Response::new(answer))
     }

@@ -2,21 +2,25 @@
 //! and reflection services.
 
 pub(crate) mod election;
+pub(crate) mod exports;
 pub(crate) mod node_status;
 pub(crate) mod receipts;
 pub(crate) mod results;
 pub(crate) mod rows;
 pub(crate) mod status;
 pub(crate) mod submit;
+pub(crate) mod trace;
 pub(crate) mod transparency;
 
 use std::sync::Arc;
 
 use proto::v1::election_server::ElectionServer;
+use proto::v1::exports_server::ExportsServer;
 use proto::v1::receipts_server::ReceiptsServer;
 use proto::v1::results_server::ResultsServer;
 use proto::v1::status_server::StatusServer;
 use proto::v1::submissions_server::SubmissionsServer;
+use proto::v1::trace_server::TraceServer;
 use proto::v1::transparency_server::TransparencyServer;
 use tonic::server::NamedService;
 use tonic::service::Routes;
@@ -43,6 +47,8 @@ pub(crate) fn routes(
     let submissions = submit::Service::new(Arc::clone(core));
     let receipts = receipts::Service::new(Arc::clone(core));
     let results = results::Service::new(Arc::clone(core));
+    let exports = exports::Service::new(Arc::clone(core));
+    let trace = trace::Service::new(Arc::clone(core));
     let transparency = transparency::Service::new(Arc::clone(core));
     let election = election::Service::new(Arc::clone(core));
     let status = node_status::Service::new(Arc::clone(core));
@@ -51,6 +57,8 @@ pub(crate) fn routes(
         .add_service(SubmissionsServer::new(submissions).max_decoding_message_size(MAX_REQUEST))
         .add_service(ReceiptsServer::new(receipts).max_decoding_message_size(MAX_REQUEST))
         .add_service(ResultsServer::new(results).max_decoding_message_size(MAX_REQUEST))
+        .add_service(ExportsServer::new(exports).max_decoding_message_size(MAX_REQUEST))
+        .add_service(TraceServer::new(trace).max_decoding_message_size(MAX_REQUEST))
         .add_service(TransparencyServer::new(transparency).max_decoding_message_size(MAX_REQUEST))
         .add_service(ElectionServer::new(election).max_decoding_message_size(MAX_INIT))
         .add_service(StatusServer::new(status).max_decoding_message_size(MAX_REQUEST));
@@ -70,6 +78,8 @@ pub(crate) async fn tell_health(reporter: &HealthReporter, ready: bool) {
         SubmissionsServer::<submit::Service>::NAME,
         ReceiptsServer::<receipts::Service>::NAME,
         ResultsServer::<results::Service>::NAME,
+        ExportsServer::<exports::Service>::NAME,
+        TraceServer::<trace::Service>::NAME,
         TransparencyServer::<transparency::Service>::NAME,
     ] {
         reporter.set_service_status(service, status).await;

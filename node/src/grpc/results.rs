@@ -5,12 +5,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use caucus::{Kind, ResultRow, Results, Roster, Rules, Sde, Totals, unit_sdes};
 use futures::Stream;
-use ledger::{Fault, Tables, UnitView, View};
+use ledger::{Fault, Tables, View};
 use proto::v1::results_server::Results as ResultsService;
 use proto::v1::{
-    AreaResult, GetResultsRequest, GroupResult, ResultsSnapshot, UnitResult, WatchResultsRequest,
+    GetOutlookRequest, GetResultsRequest, Outlook, ResultsSnapshot, WatchResultsRequest,
 };
 use replica::Role;
 use tokio_stream::wrappers::ReceiverStream;
@@ -18,35 +17,46 @@ use tonic::{Request, Response, Status};
 
 use super::status;
 use crate::core::{Core, ReadError};
+use crate::figures::{Shown, outlook, snapshot};
 
 /// Between two snapshots of one stream: ten a second.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Decimals of a state delegate equivalent, as the party published them.
-const PLACES: u8 = 4;
+/// Units listed for a contest total when the caller does not say, and at most.
+const OPEN_UNITS: usize = 50;
+const MOST_OPEN_UNITS: usize = 2_000;
 
 /// The service.
 #[derive(Debug)]
 pub(crate) struct Service {
     core: Arc<Core>,
-    /// The newest snapshots without and with units.
-    newest: [Arc<Mutex<Option<Arc<ResultsSnapshot>>>>; 2],
+    /// The newest snapshot of each kind: without and with units, of what is released and of everything.
+    newest: [[Newest; 2]; 2],
 }
+
+/// The newest snapshot of one kind, if there was any.
+type Newest = Arc<Mutex<Option<Arc<ResultsSnapshot>>>>;
 
 impl Service {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self {
             core,
-            newest: [Arc::default(), Arc::default()],
+            newest: Default::default(),
         }
     }
 
-    fn board(&self, units: bool) -> Board {
-        let [without, with] = &self.newest;
+    fn board(&self, units: bool, unreleased: bool) -> Board {
+        let [released, everything] = &self.newest;
+        let (shown, [without, with]) = if unreleased {
+            (Shown::Everything, everything)
+        } else {
+            (Shown::Released, released)
+        };
         let newest = Arc::clone(if units { with } else { without });
         Board {
             core: Arc::clone(&self.core),
             units,
+            shown,
             newest,
         }
     }
@@ -57,7 +67,8 @@ impl Service {
 struct Board {
     core: Arc<Core>,
     units: bool,
-    newest: Arc<Mutex<Option<Arc<ResultsSnapshot>>>>,
+    shown: Shown,
+    newest: Newest,
 }
 
 impl Board {
@@ -71,10 +82,10 @@ impl Board {
         let snapshot = if let Some(known) = known.filter(|known| known.tree_size == size) {
             known
         } else {
-            let units = self.units;
+            let (units, shown) = (self.units, self.shown);
             let made = self
                 .core
-                .read(move |core, view| figures(core, view, units))
+                .read(move |core, view| figures(core, view, units, shown))
                 .await?;
             let made = Arc::new(made);
             let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,14 +109,44 @@ impl ResultsService for Service {
         if !self.core.initialized() {
             return Err(status::not_initialized());
         }
-        let GetResultsRequest { units, local } = request.into_inner();
+        let GetResultsRequest {
+            units,
+            local,
+            unreleased,
+        } = request.into_inner();
         if !local {
             crate::barrier::pass(&self.core)
                 .await
                 .map_err(|error| status::unconfirmed(&error))?;
         }
-        let snapshot = self.board(units).snapshot(!local).await?;
+        let snapshot = self.board(units, unreleased).snapshot(!local).await?;
         Ok(Response::new(snapshot))
+    }
+
+    async fn get_outlook(
+        &self,
+        request: Request<GetOutlookRequest>,
+    ) -> Result<Response<Outlook>, Status> {
+        let _place = self.core.admission.read().map_err(status::rejected)?;
+        if !self.core.initialized() {
+            return Err(status::not_initialized());
+        }
+        let GetOutlookRequest { local, units } = request.into_inner();
+        if !local {
+            crate::barrier::pass(&self.core)
+                .await
+                .map_err(|error| status::unconfirmed(&error))?;
+        }
+        let listed = match usize::try_from(units).unwrap_or(MOST_OPEN_UNITS) {
+            0 => OPEN_UNITS,
+            asked => asked.min(MOST_OPEN_UNITS),
+        };
+        let mut outlook = self
+            .core
+            .read(move |_, view| outlook::of(view, listed))
+            .await?;
+        outlook.linearizable = !local;
+        Ok(Response::new(outlook))
     }
 
     type WatchResultsStream =
@@ -119,7 +160,8 @@ impl ResultsService for Service {
         if !self.core.initialized() {
             return Err(status::not_initialized());
         }
-        let board = self.board(request.into_inner().units);
+        let WatchResultsRequest { units, unreleased } = request.into_inner();
+        let board = self.board(units, unreleased);
         // One snapshot waits for a slow reader; the next is made when it has been taken.
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         // Ends with its reader or with the node's draining; how many there are is limited above.
@@ -170,10 +212,11 @@ fn figures<T: Tables>(
     core: &Core,
     view: &View<'_, T>,
     units: bool,
+    shown: Shown,
 ) -> Result<ResultsSnapshot, Fault> {
     let size = view.tree_size()?;
     let charter = core.charters.at(view, size)?;
-    let mut snapshot = ResultsSnapshot {
+    let mut made = ResultsSnapshot {
         election: core.whoami.election.clone(),
         rehearsal: charter.is_some_and(|charter| charter.is_rehearsal()),
         tree_size: size.get(),
@@ -181,121 +224,6 @@ fn figures<T: Tables>(
         node: core.whoami.id.clone(),
         ..ResultsSnapshot::default()
     };
-    let (Some(results), Some(roster), Some(rules)) =
-        (view.results()?, view.roster()?, view.rules()?)
-    else {
-        return Ok(snapshot);
-    };
-    let counts = view.counts()?;
-    snapshot.units_total = u64::try_from(roster.unit_count()).unwrap_or(u64::MAX);
-    snapshot.units_reported = counts.reported;
-    snapshot.units_held = counts.held;
-    snapshot.statewide = groups(&rules, &results.statewide);
-    let totals = view.totals()?;
-    areas(&mut snapshot, &results, &totals, &roster, &rules);
-    if units {
-        for unit in view.units()? {
-            let recorded = view
-                .unit(&unit.id)?
-                .and_then(|unit| unit_result(unit, &totals, &roster, &rules));
-            snapshot.units.extend(recorded);
-        }
-    }
-    Ok(snapshot)
-}
-
-fn areas(
-    snapshot: &mut ResultsSnapshot,
-    results: &Results,
-    totals: &Totals,
-    roster: &Roster,
-    rules: &Rules,
-) {
-    for county in roster.counties() {
-        let reported = totals
-            .counties
-            .get(&county.id)
-            .map_or(0, |total| total.units);
-        let rows = results.counties.get(&county.id);
-        snapshot.counties.push(AreaResult {
-            id: county.id.to_string(),
-            name: county.name.clone(),
-            units_total: count(
-                roster,
-                |kind| matches!(kind, Kind::Precinct { county: id, .. } if *id == county.id),
-            ),
-            units_reported: reported,
-            groups: rows.map(|rows| groups(rules, rows)).unwrap_or_default(),
-        });
-    }
-    for pool in rules.pools() {
-        let reported = totals.pools.get(&pool.id).map_or(0, |total| total.units);
-        let rows = results.pools.get(&pool.id);
-        snapshot.pools.push(AreaResult {
-            id: pool.id.to_string(),
-            name: pool.name.clone(),
-            units_total: count(
-                roster,
-                |kind| matches!(kind, Kind::Satellite { pool: id } if *id == pool.id),
-            ),
-            units_reported: reported,
-            groups: rows.map(|rows| groups(rules, rows)).unwrap_or_default(),
-        });
-    }
-}
-
-fn count(roster: &Roster, belongs: impl Fn(&Kind) -> bool) -> u64 {
-    u64::try_from(roster.units().filter(|unit| belongs(&unit.kind)).count()).unwrap_or(u64::MAX)
-}
-
-fn groups(rules: &Rules, rows: &[ResultRow]) -> Vec<GroupResult> {
-    let row = |row: &ResultRow| GroupResult {
-        group: row.group.to_string(),
-        name: rules
-            .group(&row.group)
-            .map(|group| group.name.clone())
-            .unwrap_or_default(),
-        first_alignment: row.first.get(),
-        final_alignment: row.last.get(),
-        sde_exact: row.sde.exact(),
-        sde: row.sde.decimal(PLACES),
-        delegates: row.delegates.get(),
-    };
-    rows.iter().map(row).collect()
-}
-
-/// A unit that has a record, with its figures as reported and what they are worth now: a
-/// satellite's equivalents move with the attendance of its whole pool.
-fn unit_result(
-    unit: UnitView,
-    totals: &Totals,
-    roster: &Roster,
-    rules: &Rules,
-) -> Option<UnitResult> {
-    let head = unit.head?;
-    let sheet = unit.worksheet.as_ref()?;
-    let worth = unit_sdes(&unit.unit, sheet, totals, roster, rules);
-    let groups = rules.groups().iter().map(|group| {
-        let sde = worth.get(&group.id).cloned().unwrap_or_else(Sde::zero);
-        GroupResult {
-            group: group.id.to_string(),
-            name: group.name.clone(),
-            first_alignment: sheet.first.get(&group.id).get(),
-            final_alignment: sheet.last.get(&group.id).get(),
-            delegates: sheet.reported.get(&group.id).get(),
-            sde_exact: sde.exact(),
-            sde: sde.decimal(PLACES),
-        }
-    });
-    Some(UnitResult {
-        unit: unit.unit.id.to_string(),
-        name: unit.unit.name.clone(),
-        standing: unit.standing.as_str().to_owned(),
-        leaf_index: head.index.get(),
-        seq: head.seq,
-        rivals: u64::try_from(unit.rivals.len()).unwrap_or(u64::MAX),
-        attendees: sheet.attendees.get(),
-        groups: groups.collect(),
-        findings: unit.held_for,
-    })
+    snapshot::fill(&mut made, view, units, shown)?;
+    Ok(made)
 }

@@ -22,6 +22,7 @@ pub(crate) fn effect(outcome: &Outcome) -> Option<(Effect, LeafRef)> {
         Outcome::Corrected { leaf, .. } => Some((Effect::Corrected, *leaf)),
         Outcome::Rival { leaf, .. } => Some((Effect::Rival, *leaf)),
         Outcome::Superseded { leaf, .. } => Some((Effect::Superseded, *leaf)),
+        Outcome::Stray { leaf } => Some((Effect::Stray, *leaf)),
         Outcome::AlreadyRecorded { leaf, .. } => Some((Effect::AlreadyRecorded, *leaf)),
         Outcome::Refused { .. } => None,
     }
@@ -34,6 +35,7 @@ pub(crate) fn counted(outcome: &Outcome) -> SubmissionOutcome {
         Outcome::Corrected { .. } => SubmissionOutcome::Corrected,
         Outcome::Rival { .. } => SubmissionOutcome::Rival,
         Outcome::Superseded { .. } => SubmissionOutcome::Superseded,
+        Outcome::Stray { .. } => SubmissionOutcome::Stray,
         Outcome::AlreadyRecorded { .. } => SubmissionOutcome::AlreadyRecorded,
         Outcome::Applied { .. } => SubmissionOutcome::Applied,
         Outcome::Refused { .. } => SubmissionOutcome::Refused,
