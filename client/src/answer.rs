@@ -70,6 +70,8 @@ pub enum Effect {
     Superseded,
     /// This text was a leaf before.
     AlreadyRecorded,
+    /// Its unit was closed or merged: it counts nowhere.
+    Stray,
 }
 
 /// Why a note was not recorded.

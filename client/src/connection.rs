@@ -336,6 +336,7 @@ fn read_effect(effect: i32) -> Option<Effect> {
         v1::Effect::Rival => Some(Effect::Rival),
         v1::Effect::Superseded => Some(Effect::Superseded),
         v1::Effect::AlreadyRecorded => Some(Effect::AlreadyRecorded),
+        v1::Effect::Stray => Some(Effect::Stray),
     }
 }
 

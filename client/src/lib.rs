@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! sheet       a sheet as a file, read for `caucus` to check
+//! attested    the same as a second hand read it, with cells that could not be read
 //! chair       the note that is signed
 //! outbox      on disk before it is sent, and its answer beside it
 //! retry       the same bytes to every node until a receipt verifies      (free of transport)
@@ -12,6 +13,7 @@
 //! bundle      what a receipt is verified with: as a folder, from a node
 //! audit       the whole night recomputed from the log's leaves
 //! election    making an election: keys, files, certificates
+//! replay      published releases again, as signed notes
 //! cli         the program `tally`
 //! ```
 //!
@@ -19,6 +21,7 @@
 //! besides the outbox's directory.
 
 pub mod answer;
+pub mod attested;
 pub mod audit;
 pub mod bundle;
 pub mod certificate;
@@ -32,6 +35,7 @@ pub mod disk;
 pub mod election;
 pub mod outbox;
 pub mod random;
+pub mod replay;
 pub mod retry;
 pub mod sheet;
 

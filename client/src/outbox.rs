@@ -33,6 +33,12 @@ impl EntryName {
         EntryName(format!("{subject}.{id}"))
     }
 
+    /// The same text signed anew by other hands, for the `times`-th time: both notes stay.
+    #[must_use]
+    pub fn signed_anew(&self, times: u32) -> EntryName {
+        EntryName(format!("{}-{times}", self.0))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -77,11 +77,37 @@ pub struct Game {
 impl Sheet {
     /// Reads a sheet; a text that begins with `{` is JSON, any other TOML.
     pub fn parse(text: &str) -> Result<Sheet, BadSheet> {
-        if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|error| BadSheet(error.to_string()))
-        } else {
-            toml::from_str(text).map_err(|error| BadSheet(error.to_string().trim_end().to_owned()))
+        read(text)
+    }
+
+    /// A sheet as typed, with its cells as they are, missing ones too.
+    pub fn of_raw(raw: &RawWorksheet) -> Sheet {
+        let row = |row: &RawRow| Row {
+            first: row.first,
+            last: row.last,
+            delegates: row.delegates,
+        };
+        let game = |tie: &RawTie| Game {
+            kind: tie.kind.to_string(),
+            groups: tie.groups.clone(),
+            settled_for: tie.settled_for.clone(),
+            by: tie.by.to_string(),
+        };
+        Sheet {
+            unit: raw.unit.clone(),
+            attendees: raw.attendees,
+            groups: raw
+                .groups
+                .iter()
+                .map(|(group, cells)| (group.clone(), row(cells)))
+                .collect(),
+            ties: raw.ties.iter().map(game).collect(),
         }
+    }
+
+    /// The sheet as TOML, to be read again by [`Sheet::parse`].
+    pub fn to_toml(&self) -> Result<String, BadSheet> {
+        toml::to_string(self).map_err(|error| BadSheet(error.to_string()))
     }
 
     /// The sheet as `caucus` takes it.
@@ -167,8 +193,18 @@ impl Sheet {
     }
 }
 
+/// Reads a file of this shape or one like it; a text that begins with `{` is JSON, any other TOML.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, BadSheet> {
+    if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| BadSheet(error.to_string()))
+    } else {
+        toml::from_str(text).map_err(|error| BadSheet(error.to_string().trim_end().to_owned()))
+    }
+}
+
 impl Game {
-    fn to_raw(&self) -> Result<RawTie, BadSheet> {
+    /// The game as `caucus` takes it.
+    pub fn to_raw(&self) -> Result<RawTie, BadSheet> {
         let kind = TieKind::parse(&self.kind).ok_or_else(|| {
             BadSheet(format!(
                 "a tie is `award`, `reduce` or `merge`, not `{}`",
@@ -229,6 +265,15 @@ mod tests {
     fn a_missing_cell_stays_missing() {
         let sheet = Sheet::parse(&TOML.replace(", delegates = 3", "")).unwrap();
         assert_eq!(sheet.to_raw().unwrap().groups["biden"].delegates, None);
+    }
+
+    #[test]
+    fn a_half_typed_sheet_is_written_and_read_again() {
+        let mut sheet = Sheet::parse(TOML).unwrap();
+        sheet.groups.get_mut("warren").unwrap().last = None;
+        let raw = sheet.to_raw().unwrap();
+        let text = Sheet::of_raw(&raw).to_toml().unwrap();
+        assert_eq!(Sheet::parse(&text).unwrap(), sheet, "{text}");
     }
 
     #[test]

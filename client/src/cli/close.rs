@@ -4,7 +4,7 @@ use clap::Args;
 use receipt::Leaf;
 use receipt::leaf::Close as CloseLeaf;
 
-use super::acts::Act;
+use super::acts::{Act, Why};
 use super::failure::Outcome;
 use super::on_network;
 use super::output::Output;
@@ -18,12 +18,14 @@ Example:
   tally close --reason 'all sites have reported' --key publisher-1.key --key publisher-2.key")]
 pub(crate) struct Close {
     #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
     act: Act,
 }
 
 impl Close {
     pub(crate) fn run(self, output: Output) -> Outcome {
-        let reason = self.act.reason.clone();
+        let reason = self.why.reason;
         on_network(
             self.act
                 .carry(output, "Mark all further reports as late?", |header| {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use note::{Origin, UnixSeconds, b64};
 use receipt::leaf::Role;
 use receipt::{ElectionKind, Fingerprint, Manifest, NodeId};
+use release::Places;
 use serde::Serialize;
 
 use super::args::{Network, Trust};
@@ -44,7 +45,8 @@ out and wrong for a night that counts. What is made, in the folder given:
 Examples:
   tally election new --development night
   tally election new --development night --nodes 5 --units 400
-  tally election new --development night --roster roster.txt --rules rules.txt")]
+  tally election new --development night --roster roster.txt --rules rules.txt
+  tally election new --development night --releases iowa2020")]
 pub(crate) struct New {
     /// The folder to write to; it must be empty or not exist yet.
     #[arg(long, value_name = "DIR", required = true)]
@@ -73,6 +75,9 @@ pub(crate) struct New {
     /// A roster file, instead of a made-up roster.
     #[arg(long, value_name = "FILE", conflicts_with = "units")]
     roster: Option<PathBuf>,
+    /// Published releases, instead of a made-up roster: their units, with the rules' published groups.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["units", "roster"])]
+    releases: Option<PathBuf>,
     /// A rule file [default: the Iowa rules of 2020 with twelve groups].
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -214,12 +219,20 @@ impl New {
         let rules = match &self.rules {
             Some(file) => Rules::parse(&files::read_text(file)?)
                 .map_err(|error| wrong("the rules cannot be read", error.to_string()))?,
+            None if self.releases.is_some() => Rules::iowa_2020_published(),
             None => Rules::iowa_2020(),
         };
-        let roster = match &self.roster {
-            Some(file) => Roster::parse(&files::read_text(file)?)
+        let roster = match (&self.releases, &self.roster) {
+            (Some(folder), _) => {
+                Places::read(folder, &rules)
+                    .map_err(|error| {
+                        Failure::new(Exit::Usage, "the releases cannot be read").because(&error)
+                    })?
+                    .roster
+            }
+            (None, Some(file)) => Roster::parse(&files::read_text(file)?)
                 .map_err(|error| wrong("the roster cannot be read", error.to_string()))?,
-            None => small_roster(self.units, &rules)
+            (None, None) => small_roster(self.units, &rules)
                 .map_err(|error| wrong("no roster can be made up", error))?,
         };
         let name = self.election.as_str().to_ascii_lowercase();

@@ -8,7 +8,7 @@ use note::VerifierKey;
 use receipt::Leaf;
 use receipt::leaf::{Enrol as EnrolLeaf, KeyReference, Place, Role};
 
-use super::acts::Act;
+use super::acts::{Act, Why};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::output::Output;
@@ -40,6 +40,8 @@ pub(crate) struct Enrol {
     #[arg(long, value_name = "FILE")]
     replaces: Option<PathBuf>,
     #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
     act: Act,
 }
 
@@ -60,7 +62,7 @@ impl Enrol {
             id: key.id(),
         });
         let question = format!("Enrol {} (key id {})?", key.name(), key.id());
-        let reason = self.act.reason.clone();
+        let reason = self.why.reason;
         on_network(self.act.carry(output, &question, |header| {
             Leaf::Enrol(EnrolLeaf {
                 header,

@@ -268,7 +268,7 @@ impl Recomputed {
     fn read(view: &View<'_, ledger::Memory>) -> Result<Recomputed, ledger::Fault> {
         let counts = view.counts()?;
         let rows = view
-            .results()?
+            .results(caucus::Basis::Reported)?
             .map(|results| results.statewide)
             .unwrap_or_default();
         let row = |row: &caucus::ResultRow| Row {

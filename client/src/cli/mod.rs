@@ -3,32 +3,55 @@
 //! Data goes to standard output, talk to standard error; with `--json` the data is one line of
 //! JSON with a versioned `schema`. Exit codes are in `exit.rs`, errors say what, why and what now.
 
+mod activate;
 mod acts;
 mod args;
+mod attest;
+mod audit;
 mod cert;
 mod close;
 mod cluster;
 mod completions;
 mod correct;
+mod desk;
+mod dispute;
+mod draft;
 mod election;
 mod enrol;
+mod evidence;
 mod exit;
+mod export;
 mod failure;
 mod files;
+mod gate;
+mod hands;
+mod head;
+mod import;
 mod key;
 mod log;
+mod of;
 mod outbox;
+mod outlook;
 mod output;
 mod prompts;
 mod receipt;
+mod recount;
+mod reference;
+mod remarks;
 mod results;
+mod review;
 mod revoke;
+mod roster;
 mod send;
 mod sheet;
+mod sign;
 mod status;
 mod submit;
+mod trace;
 mod trust;
+mod void;
 mod watch;
+mod words;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -108,12 +131,32 @@ enum Verb {
     Receipt(receipt::Verb),
     Results(results::Results),
     Watch(watch::Watch),
+    Outlook(outlook::Outlook),
+    Trace(trace::Trace),
+    Export(export::Export),
+    CheckExport(export::CheckExport),
+    Feed(export::Feed),
     Status(status::Status),
     #[command(subcommand)]
     Log(log::Verb),
+    Attest(attest::Attest),
+    Review(review::Review),
+    Void(void::Void),
+    Dispute(dispute::Dispute),
+    Answer(dispute::Answer),
+    Recanvass(recount::Recanvass),
+    Recount(recount::Recount),
+    Publish(gate::Publish),
+    Hold(gate::Hold),
+    #[command(subcommand)]
+    Roster(roster::Verb),
     Enrol(enrol::Enrol),
     Revoke(revoke::Revoke),
     Close(close::Close),
+    Audit(audit::Audit),
+    Import(import::Import),
+    Activate(activate::Activate),
+    Sign(sign::Sign),
     Completions(completions::Completions),
 }
 
@@ -171,11 +214,30 @@ fn dispatch(verb: Verb, output: Output) -> Outcome {
         Verb::Receipt(verb) => verb.run(output),
         Verb::Results(verb) => verb.run(output),
         Verb::Watch(verb) => verb.run(output),
+        Verb::Outlook(verb) => verb.run(output),
+        Verb::Trace(verb) => verb.run(output),
+        Verb::Export(verb) => verb.run(output),
+        Verb::CheckExport(verb) => verb.run(output),
+        Verb::Feed(verb) => verb.run(output),
         Verb::Status(verb) => verb.run(output),
         Verb::Log(verb) => verb.run(output),
+        Verb::Attest(verb) => verb.run(output),
+        Verb::Review(verb) => verb.run(output),
+        Verb::Void(verb) => verb.run(output),
+        Verb::Dispute(verb) => verb.run(output),
+        Verb::Answer(verb) => verb.run(output),
+        Verb::Recanvass(verb) => verb.run(output),
+        Verb::Recount(verb) => verb.run(output),
+        Verb::Publish(verb) => verb.run(output),
+        Verb::Hold(verb) => verb.run(output),
+        Verb::Roster(verb) => verb.run(output),
         Verb::Enrol(verb) => verb.run(output),
         Verb::Revoke(verb) => verb.run(output),
         Verb::Close(verb) => verb.run(output),
+        Verb::Audit(verb) => verb.run(output),
+        Verb::Import(verb) => verb.run(output),
+        Verb::Activate(verb) => verb.run(output),
+        Verb::Sign(verb) => verb.run(output),
         Verb::Completions(verb) => verb.run(),
     }
 }

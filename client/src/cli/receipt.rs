@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::output::Output;
 use super::trust::{self, Pinned};
-use super::{files, submit};
+use super::{files, words};
 
 /// Check receipts, or show what is in one.
 #[derive(Debug, Subcommand)]
@@ -218,7 +218,7 @@ fn figures(leaf: &Leaf, election: &receipt::Election) -> String {
         return String::new();
     };
     let unit = election.latest().roster().unit(&submission.unit);
-    unit.map(|unit| submit::summary(unit, &submission.figures.worksheet))
+    unit.map(|unit| words::summary(unit, &submission.figures.worksheet))
         .unwrap_or_default()
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use receipt::Leaf;
 use receipt::leaf::{Earlier, KeyReference, Revoke as RevokeLeaf};
 
-use super::acts::Act;
+use super::acts::{Act, Why};
 use super::enrol::read_verifier;
 use super::failure::Outcome;
 use super::on_network;
@@ -29,6 +29,8 @@ pub(crate) struct Revoke {
     #[arg(long)]
     doubt: bool,
     #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
     act: Act,
 }
 
@@ -45,7 +47,7 @@ impl Revoke {
             name: key.name().clone(),
             id: key.id(),
         };
-        let reason = self.act.reason.clone();
+        let reason = self.why.reason;
         on_network(self.act.carry(output, &question, |header| {
             Leaf::Revoke(RevokeLeaf {
                 header,

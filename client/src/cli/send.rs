@@ -12,7 +12,7 @@ use crate::answer::{Effect, Head, Refused};
 use crate::client::Client;
 use crate::connection::NodeAddress;
 use crate::disk::Directory;
-use crate::outbox::{EntryName, Outbox, Recorded};
+use crate::outbox::{EntryName, Error as OutboxError, Outbox, Recorded};
 use crate::retry::{Delivery, NotYet, Receipted};
 
 /// What `submit`, `correct`, `outbox send` and the acts of headquarters say in JSON.
@@ -92,18 +92,44 @@ pub(crate) fn entry_name(note: &SignedNote) -> Outcome<EntryName> {
         .ok_or_else(|| Failure::new(Exit::Usage, "totals are signed by nobody"))
 }
 
-/// Keeps a note on disk. Only after this may it be sent.
+/// How often one text may be signed anew here: more hands than any act asks for.
+const MOST_SIGNED_ANEW: u32 = 32;
+
+/// Keeps a note on disk. Only after this may it be sent. A text that is kept already and was signed
+/// by other hands since is kept beside it.
 pub(crate) fn keep(outbox: &Outbox<Directory>, note: &SignedNote) -> Outcome<EntryName> {
-    let name = entry_name(note)?;
-    outbox.keep(&name, note.bytes()).map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            "the note could not be kept, so it was not sent",
-        )
-        .because(&error)
-        .now("make room or give another folder with --outbox DIR, and try again")
-    })?;
-    Ok(name)
+    let first = entry_name(note)?;
+    let mut name = first.clone();
+    let mut times: u32 = 1;
+    loop {
+        match outbox.keep(&name, note.bytes()) {
+            Ok(()) => return Ok(name),
+            Err(OutboxError::NameTaken(_))
+                if times < MOST_SIGNED_ANEW && is_text_of(outbox, &name, note) =>
+            {
+                times = times.saturating_add(1);
+                name = first.signed_anew(times);
+            }
+            Err(error) => {
+                return Err(Failure::new(
+                    Exit::Failed,
+                    "the note could not be kept, so it was not sent",
+                )
+                .because(&error)
+                .now("make room or give another folder with --outbox DIR, and try again"));
+            }
+        }
+    }
+}
+
+/// Whether the entry holds the same text, whoever signed it.
+fn is_text_of(outbox: &Outbox<Directory>, name: &EntryName, note: &SignedNote) -> bool {
+    let entries = outbox.find(name.as_str()).unwrap_or_default();
+    entries
+        .iter()
+        .filter(|entry| entry.name == *name)
+        .filter_map(|entry| SignedNote::parse(&entry.note).ok())
+        .any(|kept| kept.text() == note.text())
 }
 
 /// Sends a kept note and writes down beside it what came of it.
@@ -211,6 +237,10 @@ fn receipted_sent(
         (Effect::Rival, _) => (
             Exit::Conflict,
             "Received, but another report stands for this unit. Headquarters will look at both.",
+        ),
+        (Effect::Stray, _) => (
+            Exit::Conflict,
+            "Received, but this unit was closed or meets with another: it counts nowhere. Call headquarters.",
         ),
     };
     let paper = if sent.act == "submission" {

@@ -56,7 +56,7 @@ impl Sheet {
 }
 
 /// The unit is not on the roster.
-fn unknown_unit(unit: &UnitId) -> Failure {
+pub(crate) fn unknown_unit(unit: &UnitId) -> Failure {
     Failure::new(
         Exit::Usage,
         format!("there is no unit `{unit}` in this election"),

@@ -106,7 +106,7 @@ pub(crate) async fn open_for_sending(
     };
     let kept = match kept {
         Some(opened) if network.nodes.is_empty() => {
-            output.say("no nodes given: the note will be kept, not sent");
+            output.say("no nodes given: nothing will be sent");
             return Ok((opened, None));
         }
         other => other,

@@ -25,6 +25,9 @@ pub(crate) struct Watch {
     /// Also list every unit in each JSON object.
     #[arg(long)]
     units: bool,
+    /// Show everything that is recorded, also what the publishers have not released.
+    #[arg(long)]
+    unreleased: bool,
     /// Stop after this many changes.
     #[arg(long, value_name = "NUMBER")]
     changes: Option<u64>,
@@ -68,7 +71,10 @@ impl Watch {
         connections: &Connections,
         seen: &mut Seen,
     ) -> Outcome<End> {
-        let request = v1::WatchResultsRequest { units: self.units };
+        let request = v1::WatchResultsRequest {
+            units: self.units,
+            unreleased: self.unreleased,
+        };
         let mut stream = connections
             .any(|channel| async move {
                 v1::results_client::ResultsClient::new(channel)

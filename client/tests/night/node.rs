@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use caucus::UnitId;
 use client::certificate::{Authority, NodeName, Pair};
-use ledger::{Act, Outcome};
+use ledger::{Act, LeafRef, Outcome, View};
+use merkle::{LeafHash, LeafIndex};
 use note::UnixSeconds;
 use proto::v1;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -30,9 +32,15 @@ pub(crate) enum Manner {
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     calls: Arc<AtomicU32>,
+    notes: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Node {
+    /// The notes it was handed, in order.
+    pub(crate) fn notes(&self) -> Vec<Vec<u8>> {
+        self.notes.lock().unwrap().clone()
+    }
+
     /// How many notes it was handed.
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
@@ -65,9 +73,11 @@ pub(crate) async fn start(
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let calls = Arc::new(AtomicU32::new(0));
+    let notes = Arc::new(Mutex::new(Vec::new()));
     let api = Api {
         night: Arc::clone(night),
         calls: Arc::clone(&calls),
+        notes: Arc::clone(&notes),
         manner,
     };
     let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
@@ -75,16 +85,26 @@ pub(crate) async fn start(
         .tls_config(tls)
         .unwrap()
         .add_service(v1::submissions_server::SubmissionsServer::new(api.clone()))
+        .add_service(v1::trace_server::TraceServer::new(api.clone()))
+        .add_service(v1::transparency_server::TransparencyServer::new(
+            api.clone(),
+        ))
+        .add_service(v1::receipts_server::ReceiptsServer::new(api.clone()))
         .add_service(v1::election_server::ElectionServer::new(api))
         .serve_with_incoming(TcpListenerStream::new(listener));
     tokio::spawn(server);
-    Node { address, calls }
+    Node {
+        address,
+        calls,
+        notes,
+    }
 }
 
 #[derive(Clone)]
 struct Api {
     night: Arc<Mutex<Night>>,
     calls: Arc<AtomicU32>,
+    notes: Arc<Mutex<Vec<Vec<u8>>>>,
     manner: Manner,
 }
 
@@ -98,10 +118,10 @@ impl v1::submissions_server::Submissions for Api {
         if matches!(self.manner, Manner::Mute) {
             std::future::pending::<()>().await;
         }
+        let bytes = request.into_inner().note.to_vec();
+        self.notes.lock().unwrap().push(bytes.clone());
         let mut night = self.night.lock().unwrap();
-        let outcome = night.apply(Act::Note {
-            bytes: request.into_inner().note.to_vec(),
-        });
+        let outcome = night.apply(Act::Note { bytes });
         let head = outcome.head().map(|head| v1::Head {
             leaf_index: head.index.get(),
             leaf_hash: head.hash.as_bytes().to_vec().into(),
@@ -139,6 +159,7 @@ fn effect(outcome: &Outcome) -> v1::Effect {
         Outcome::Rival { .. } => v1::Effect::Rival,
         Outcome::Superseded { .. } => v1::Effect::Superseded,
         Outcome::AlreadyRecorded { .. } => v1::Effect::AlreadyRecorded,
+        Outcome::Stray { .. } => v1::Effect::Stray,
         Outcome::Refused { .. } => v1::Effect::Unspecified,
     }
 }
@@ -169,5 +190,126 @@ impl v1::election_server::Election for Api {
         Err(Status::unimplemented(
             "a stand-in is started with its night",
         ))
+    }
+}
+
+/// Only what a client asks before an act: the head, its figures, what is beside it, the notes.
+#[tonic::async_trait]
+impl v1::trace_server::Trace for Api {
+    async fn get_unit(
+        &self,
+        request: Request<v1::GetUnitRequest>,
+    ) -> Result<Response<v1::UnitTrace>, Status> {
+        let id = UnitId::parse(&request.into_inner().unit).unwrap();
+        let night = self.night.lock().unwrap();
+        let view = View::new(&night.state);
+        let unit = view
+            .unit(&id)
+            .unwrap()
+            .ok_or_else(|| Status::not_found("the roster has no such unit"))?;
+        let trail = view.trail(&id).unwrap();
+        let entry = |leaf: LeafRef| v1::TrailEntry {
+            leaf_index: leaf.index.get(),
+            leaf_hash: leaf.hash.as_bytes().to_vec().into(),
+            note: view.leaf(leaf.index).unwrap().unwrap().into(),
+            ..v1::TrailEntry::default()
+        };
+        let figures = unit.source.as_ref().map(|source| source.figures.get());
+        Ok(Response::new(v1::UnitTrace {
+            head: unit.head.map(|head| v1::Head {
+                leaf_index: head.index.get(),
+                leaf_hash: head.hash.as_bytes().to_vec().into(),
+                seq: head.seq,
+            }),
+            figures_leaf: figures.unwrap_or_default(),
+            trail: trail.into_iter().map(|change| entry(change.leaf)).collect(),
+            result: row(unit),
+            ..v1::UnitTrace::default()
+        }))
+    }
+}
+
+fn row(unit: ledger::UnitView) -> Option<v1::UnitResult> {
+    let worksheet = unit.worksheet?;
+    let groups = worksheet
+        .first
+        .iter()
+        .map(|(group, first)| v1::GroupResult {
+            group: group.to_string(),
+            first_alignment: first.get(),
+            final_alignment: worksheet.last.get(group).get(),
+            delegates: worksheet.reported.get(group).get(),
+            ..v1::GroupResult::default()
+        });
+    Some(v1::UnitResult {
+        unit: unit.unit.id.to_string(),
+        standing: unit.standing.to_string(),
+        attendees: worksheet.attendees.get(),
+        groups: groups.collect(),
+        ..v1::UnitResult::default()
+    })
+}
+
+#[tonic::async_trait]
+impl v1::transparency_server::Transparency for Api {
+    async fn get_checkpoint(
+        &self,
+        _request: Request<v1::GetCheckpointRequest>,
+    ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
+        Err(Status::unimplemented("a stand-in publishes no checkpoint"))
+    }
+
+    async fn get_entries(
+        &self,
+        request: Request<v1::GetEntriesRequest>,
+    ) -> Result<Response<v1::GetEntriesResponse>, Status> {
+        let from = request.into_inner().from;
+        let night = self.night.lock().unwrap();
+        let view = View::new(&night.state);
+        let entry = view.leaf(LeafIndex::new(from)).unwrap();
+        Ok(Response::new(v1::GetEntriesResponse {
+            from,
+            entries: entry.into_iter().map(Into::into).collect(),
+            tree_size: view.tree_size().unwrap().get(),
+        }))
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        _request: Request<v1::GetInclusionProofRequest>,
+    ) -> Result<Response<v1::ProofResponse>, Status> {
+        Err(Status::unimplemented("a stand-in proves by receipts alone"))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        _request: Request<v1::GetConsistencyProofRequest>,
+    ) -> Result<Response<v1::ProofResponse>, Status> {
+        Err(Status::unimplemented("a stand-in proves by receipts alone"))
+    }
+}
+
+#[tonic::async_trait]
+impl v1::receipts_server::Receipts for Api {
+    async fn get_receipt(
+        &self,
+        request: Request<v1::GetReceiptRequest>,
+    ) -> Result<Response<v1::GetReceiptResponse>, Status> {
+        use v1::get_receipt_request::Leaf;
+        use v1::get_receipt_response::Result;
+        let night = self.night.lock().unwrap();
+        let view = View::new(&night.state);
+        let index = match request.into_inner().leaf {
+            Some(Leaf::LeafHash(hash)) => merkle::Hash::from_slice(&hash)
+                .and_then(|hash| view.leaf_by_hash(&LeafHash::from_hash(hash)).unwrap()),
+            Some(Leaf::LeafIndex(index)) => Some(LeafIndex::new(index)),
+            Some(Leaf::TextHash(_)) | None => None,
+        };
+        let result = index.map_or(Result::Unknown(v1::Unknown {}), |index| {
+            Result::Receipt(night.receipt(index, &[0, 1]).to_bytes().into())
+        });
+        Ok(Response::new(v1::GetReceiptResponse {
+            result: Some(result),
+        }))
     }
 }

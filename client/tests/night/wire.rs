@@ -106,7 +106,7 @@ async fn a_bundle_of_another_election_is_refused() {
 }
 
 /// The program as a chair runs it, with its files in `folder`.
-fn tally(folder: &Path, arguments: &[&str]) -> (i32, serde_json::Value) {
+pub(crate) fn tally(folder: &Path, arguments: &[&str]) -> (i32, serde_json::Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tally"));
     command.current_dir(folder).arg("--json").args(arguments);
     let output = command.output().unwrap();
