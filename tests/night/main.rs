@@ -2,3 +2,7 @@
 
 #[cfg(test)]
 mod evening;
+#[cfg(test)]
+mod headquarters;
+#[cfg(test)]
+mod laptop;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use caucus::{Basis, ResultRow, Results};
 use merkle::{Frontier, Hash, LeafHash, leaf_hash};
 use proto::v1;
 use receipt::{Bundle, Election, Fingerprint, Leaf, UnverifiedReceipt};
@@ -98,13 +99,14 @@ impl Log {
         let mut numbers = BTreeSet::new();
         let mut duplicates = 0;
         for entry in &self.entries {
-            let note = note::SignedNote::parse(entry).context("a leaf is no note")?;
-            let leaf = Leaf::parse(&note).map_err(|error| anyhow::anyhow!("a leaf: {error}"))?;
+            let parsed = Leaf::parse_entry(entry);
+            let (leaf, _) = parsed.map_err(|error| anyhow::anyhow!("a leaf: {error}"))?;
+            let text = merkle::sha256(leaf.text().as_bytes());
             let mut twice = false;
             if let Leaf::Submission(one) = leaf {
                 twice = !numbers.insert((one.unit, one.seq));
             }
-            if !texts.insert(note.text_hash()) || twice {
+            if !texts.insert(text) || twice {
                 duplicates += 1;
             }
         }
@@ -112,40 +114,80 @@ impl Log {
     }
 
     /// The results that follow from the leaves and the bundle, with nothing taken from a node.
-    pub fn recompute(&self, bundle: &Bundle) -> anyhow::Result<caucus::Results> {
+    pub fn recompute(&self, bundle: &Bundle) -> anyhow::Result<Recomputed> {
         let tables = client::audit::recompute(bundle, &self.entries)?;
         ledger::check(&tables).map_err(|broken| anyhow::anyhow!("{broken}"))?;
-        ledger::View::new(&tables)
-            .results()?
-            .context("the log holds no manifest")
+        let view = ledger::View::new(&tables);
+        let on = |basis| view.results(basis)?.context("the log holds no manifest");
+        Ok(Recomputed {
+            reported: on(Basis::Reported)?,
+            recomputed: on(Basis::Recomputed)?,
+            verified: on(Basis::Verified)?,
+            tables,
+        })
     }
 }
 
-/// Whether a node shows the very results that were recomputed, in every row of every area.
-pub fn same_results(
-    shown: &v1::ResultsSnapshot,
-    computed: &caucus::Results,
-) -> anyhow::Result<bool> {
-    let statewide = same_rows(&shown.statewide, &computed.statewide);
-    let areas = shown.counties.iter().chain(&shown.pools);
-    let mut same = statewide;
+/// What follows from the leaves alone.
+#[derive(Debug)]
+pub struct Recomputed {
+    /// As the chairs reported.
+    pub reported: Results,
+    /// With the delegates that the rules give.
+    pub recomputed: Results,
+    /// Verified units only.
+    pub verified: Results,
+    /// The whole state.
+    pub tables: ledger::Memory,
+}
+
+/// Whether a node shows the very results that were recomputed, in every row of every area and on
+/// each basis.
+pub fn same_results(shown: &v1::ResultsSnapshot, computed: &Recomputed) -> anyhow::Result<bool> {
+    let Recomputed {
+        reported,
+        recomputed,
+        verified,
+        ..
+    } = computed;
+    let mut same = same_rows(&shown.statewide, &reported.statewide)
+        && same_rows(&shown.recomputed, &recomputed.statewide)
+        && same_rows(&shown.verified, &verified.statewide);
+    let areas = shown
+        .counties
+        .iter()
+        .chain(&shown.pools)
+        .chain(&shown.districts);
     let mut seen = 0;
     for area in areas {
-        let rows = computed
-            .counties
-            .iter()
-            .map(|(id, rows)| (id.as_str(), rows))
-            .chain(computed.pools.iter().map(|(id, rows)| (id.as_str(), rows)))
-            .find_map(|(id, rows)| (id == area.id).then_some(rows));
-        let rows = rows.with_context(|| format!("a node shows an area `{}`", area.id))?;
-        same &= same_rows(&area.groups, rows);
-        seen += 1;
+        for (rows, results) in [
+            (&area.groups, reported),
+            (&area.recomputed, recomputed),
+            (&area.verified, verified),
+        ] {
+            let known = areas_of(results).find(|(id, _)| *id == area.id);
+            // An area in which nothing counts has no rows on either side.
+            same &= known.map_or(rows.is_empty(), |(_, known)| same_rows(rows, known));
+        }
+        seen += usize::from(!area.groups.is_empty());
     }
-    ensure!(seen > 0, "a node shows no counties");
-    Ok(same && seen == computed.counties.len() + computed.pools.len())
+    ensure!(seen > 0, "a node shows no areas");
+    Ok(same && seen == areas_of(reported).count())
 }
 
-fn same_rows(shown: &[v1::GroupResult], computed: &[caucus::ResultRow]) -> bool {
+fn areas_of(results: &Results) -> impl Iterator<Item = (&str, &Vec<ResultRow>)> {
+    let counties = results
+        .counties
+        .iter()
+        .map(|(id, rows)| (id.as_str(), rows));
+    let pools = results.pools.iter().map(|(id, rows)| (id.as_str(), rows));
+    let districts = results.districts.iter();
+    counties
+        .chain(pools)
+        .chain(districts.map(|(id, rows)| (id.as_str(), rows)))
+}
+
+fn same_rows(shown: &[v1::GroupResult], computed: &[ResultRow]) -> bool {
     shown.len() == computed.len()
         && shown.iter().zip(computed).all(|(shown, computed)| {
             shown.group == computed.group.as_str()

@@ -223,7 +223,7 @@ impl Cluster {
         .await
     }
 
-    /// A node's results from its own state.
+    /// A node's results from its own state, released or not.
     pub async fn results(&self, ordinal: u64) -> anyhow::Result<v1::ResultsSnapshot> {
         let index = usize::try_from(ordinal)?
             .checked_sub(1)
@@ -231,6 +231,7 @@ impl Cluster {
         let request = v1::GetResultsRequest {
             units: true,
             local: true,
+            unreleased: true,
         };
         let ask = |channel| async move {
             ResultsClient::new(channel)

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod chairs;
 pub mod cluster;
 pub mod demo;
+pub mod exports;
 pub mod ports;
 pub mod process;
 pub mod stage;

@@ -9,6 +9,7 @@ use testkit::Night;
 use super::night::Course;
 use crate::audit::{Log, Receipts, same_results, verify_receipts};
 use crate::cluster::Cluster;
+use crate::exports;
 
 /// What the checks found.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Checked {
     pub roots_equal: bool,
     /// Every node shows the results that follow from the leaves.
     pub totals_equal_recomputed: bool,
+    /// Formats in which a node's file says exactly what the leaves give.
+    pub exports: Vec<&'static str>,
     /// The results as recomputed.
     pub results: caucus::Results,
     /// What one node shows, with every unit.
@@ -40,7 +43,8 @@ pub(super) async fn after_the_night(
     outbox: &Path,
     course: &Course,
 ) -> anyhow::Result<Checked> {
-    let size = u64::try_from(night.reports.len() + 1)?;
+    // The manifest, the publishers' act and the totals derived from it, and the reports.
+    let size = u64::try_from(night.reports.len() + 3)?;
     let statuses = cluster.settled(size).await?;
     let receipts = verify_receipts(outbox, &cluster.written.bundle, cluster.made.fingerprint)?;
 
@@ -64,12 +68,12 @@ pub(super) async fn after_the_night(
     roots_equal &= logs.iter().all(|other| other.root == log.root);
     ensure!(!log.entries.is_empty(), "the log is empty");
 
-    let results = log.recompute(&cluster.made.bundle)?;
+    let recomputed = log.recompute(&cluster.made.bundle)?;
     let mut totals_equal_recomputed = true;
     let mut shown = None;
     for ordinal in cluster.ordinals() {
         let answer = cluster.results(ordinal).await?;
-        totals_equal_recomputed &= same_results(&answer, &results)?;
+        totals_equal_recomputed &= same_results(&answer, &recomputed)?;
         shown.get_or_insert(answer);
     }
     let resident_kib = cluster
@@ -77,13 +81,16 @@ pub(super) async fn after_the_night(
         .into_iter()
         .map(|ordinal| cluster.process(ordinal)?.resident_kib())
         .collect::<anyhow::Result<_>>()?;
+    // After the memory at rest was read: writing and checking four files takes some of its own.
+    let exports = exports::check(cluster, &recomputed.tables).await?;
     Ok(Checked {
         receipts,
         lost,
         duplicates: log.duplicates()?,
         roots_equal,
         totals_equal_recomputed,
-        results,
+        exports,
+        results: recomputed.reported,
         shown: shown.context("there is no node")?,
         statuses,
         resident_kib,

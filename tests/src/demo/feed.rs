@@ -74,8 +74,9 @@ pub(super) fn compare(night: &Night, checked: &Checked) -> anyhow::Result<Compar
             let row = rows
                 .get(group.as_str())
                 .with_context(|| format!("{id} has no `{group}`"))?;
-            votes &= row.first_alignment == cell.first && row.final_alignment == cell.last;
-            if row.sde != cell.sde {
+            votes &=
+                row.first_alignment == cell.first.get() && row.final_alignment == cell.last.get();
+            if row.sde != cell.sde.to_string() {
                 sde = false;
                 compared.differences.push(format!(
                     "{id} {group}: {} here, {} published",
@@ -110,9 +111,9 @@ pub(super) fn compare(night: &Night, checked: &Checked) -> anyhow::Result<Compar
 }
 
 fn first_of(unit: &Published, group: &GroupId) -> u64 {
-    unit.cells.get(group).map_or(0, |cell| cell.first)
+    unit.cells.get(group).map_or(0, |cell| cell.first.get())
 }
 
 fn last_of(unit: &Published, group: &GroupId) -> u64 {
-    unit.cells.get(group).map_or(0, |cell| cell.last)
+    unit.cells.get(group).map_or(0, |cell| cell.last.get())
 }

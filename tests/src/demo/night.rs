@@ -13,6 +13,7 @@ use client::clock::{Clock, SystemClock};
 use client::election::Made;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
+use receipt::leaf::Role;
 use testkit::Night;
 use tokio::sync::watch;
 
@@ -72,6 +73,7 @@ pub(super) async fn hold(
     let client = Client::new(cluster.connections.clone(), Arc::clone(&cluster.election));
     let desk = Desk::open(client, folder)?;
     let clock = desk.clock;
+    publish(cluster, folder).await?;
     let bar = progress(night.reports.len(), options);
     let (count, counted) = watch::channel(0);
 
@@ -91,6 +93,16 @@ pub(super) async fn hold(
         killed: fault.killed,
         took,
     })
+}
+
+/// The publishers let everything be shown as it comes in. Their note is kept beside the chairs' outbox.
+async fn publish(cluster: &Cluster, folder: &Path) -> anyhow::Result<()> {
+    let client = Client::new(cluster.connections.clone(), Arc::clone(&cluster.election));
+    let desk = Desk::open(client, &folder.with_extension("publishers"))?;
+    let publishers = cluster.made.people.get(&Role::Publisher);
+    desk.publish_all(publishers.context("there are no publishers")?)
+        .await?;
+    Ok(())
 }
 
 /// Every chair reports, in the order of arrival, a bounded number at a time.

@@ -26,6 +26,7 @@ pub struct Summary {
     duplicates: usize,
     roots_equal: bool,
     totals_equal_recomputed: bool,
+    exports_checked: Vec<&'static str>,
     failover_gap_ms: u64,
     reports_per_s: u64,
     latency_ms: Latency,
@@ -90,6 +91,7 @@ impl Summary {
             duplicates: checked.duplicates,
             roots_equal: checked.roots_equal,
             totals_equal_recomputed: checked.totals_equal_recomputed,
+            exports_checked: checked.exports.clone(),
             failover_gap_ms: millis(course.gap()),
             reports_per_s: rate(course.receipted.len(), course.took),
             latency_ms: Latency::of(course),
@@ -119,6 +121,7 @@ impl Summary {
             && self.duplicates == 0
             && self.roots_equal
             && self.totals_equal_recomputed
+            && self.exports_checked.len() == export::Format::ALL.len()
             && self.leader_killed != self.leader_after
             && self.feed.as_ref().is_none_or(Compared::all_equal)
     }
@@ -261,6 +264,12 @@ impl Summary {
         writeln!(
             f,
             "  {totals} every node shows the totals that the leaves alone give"
+        )?;
+        let formats = self.exports_checked.join(", ");
+        let exports = mark(self.exports_checked.len() == export::Format::ALL.len());
+        writeln!(
+            f,
+            "  {exports} its files ({formats}) say what the leaves alone give, cell by cell"
         )?;
         let held = self.units_held;
         writeln!(
