@@ -26,7 +26,7 @@ use crate::replay::{self, ReplayError};
 use crate::rows::{self, HeadRow, LeafIndexRow, SheetRow};
 use crate::tables::{Fault, Origin, Table, Tables};
 use crate::totals;
-use crate::view::{Counts, HeadOrigin, View};
+use crate::view::{Counts, HeadOrigin, HeldUnits, View};
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -198,17 +198,17 @@ fn sums<T: Tables>(
             ));
         }
     }
-    let (mut counties, mut pools) = (BTreeMap::new(), BTreeMap::new());
+    let mut held = HeldUnits::default();
     for (unit, _, standing) in counted {
         if *standing == Standing::Held {
             let count: &mut u64 = match &unit.kind {
-                Kind::Precinct { county, .. } => counties.entry(county.clone()).or_default(),
-                Kind::Satellite { pool } => pools.entry(pool.clone()).or_default(),
+                Kind::Precinct { county, .. } => held.counties.entry(county.clone()).or_default(),
+                Kind::Satellite { pool } => held.pools.entry(pool.clone()).or_default(),
             };
             *count = count.saturating_add(1);
         }
     }
-    if totals::held(tables)? != (counties, pools) {
+    if totals::held(tables)? != held {
         return Err(broken(
             Table::AreaHeld,
             "the units held are not counted there",

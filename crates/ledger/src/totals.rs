@@ -14,21 +14,27 @@
 //! Lists are in the order of the groups of the rules. An area without a head, or without a held
 //! unit, has no row. What the rows mean is written in `caucus`, at the types of these names.
 
+mod row;
+
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use caucus::{
-    Basis, BasisSheet, County, CountyId, CountyTotal, Delegates, DistrictId, FinalTotal,
-    FirstTotal, GroupTotal, Kind, People, PoolId, PoolTotal, PoolWeight, PrecinctsTotal, Ratio,
-    Refusal, Results, Rules, Scaled, Sign, Standing, Totals, TotalsError, Unit, Worksheet,
+    Basis, BasisSheet, County, CountyId, CountyTotal, DistrictId, Kind, PoolId, PoolTotal,
+    PrecinctsTotal, Ratio, Refusal, Results, Rules, Sign, Standing, Totals, TotalsError, Unit,
+    Worksheet,
 };
 
-use crate::codec::{Reader, What, Writer};
+use crate::codec::{What, Writer};
 use crate::draft::Draft;
 use crate::intake::Stop;
 use crate::rows;
 use crate::tables::{Fault, Table, Tables};
+use crate::view::HeldUnits;
+use row::{
+    decode_county, decode_pool, decode_precincts, encode_county, encode_pool, encode_precincts,
+};
 
 /// A head as it counts: its unit, its figures, and where the unit stands.
 #[derive(Debug, Clone, Copy)]
@@ -83,9 +89,6 @@ pub(crate) fn move_unit<T: Tables>(
     Ok(())
 }
 
-/// One more or one fewer.
-type Step = fn(u64, u64) -> Option<u64>;
-
 fn move_held<T: Tables>(
     draft: &mut Draft<'_, T>,
     before: Option<Vec<u8>>,
@@ -94,15 +97,25 @@ fn move_held<T: Tables>(
     if before == after {
         return Ok(());
     }
-    let changes: [(_, Step); 2] = [(before, u64::checked_sub), (after, u64::checked_add)];
-    for (key, change) in changes {
-        let Some(key) = key else { continue };
-        let held = rows::row(draft, Table::AreaHeld, &key, rows::decode_number)?.unwrap_or(0);
-        match change(held, 1) {
-            Some(0) => draft.delete(Table::AreaHeld, key),
-            Some(held) => draft.put(Table::AreaHeld, key, rows::number_key(held)),
-            None => return Err(corrupt(Table::AreaHeld, "counts below nothing")),
-        }
+    if let Some(key) = before {
+        count_held(draft, key, |held| held.checked_sub(1))?;
+    }
+    if let Some(key) = after {
+        count_held(draft, key, |held| held.checked_add(1))?;
+    }
+    Ok(())
+}
+
+fn count_held<T: Tables>(
+    draft: &mut Draft<'_, T>,
+    key: Vec<u8>,
+    by_one: impl FnOnce(u64) -> Option<u64>,
+) -> Result<(), Fault> {
+    let held = rows::row(draft, Table::AreaHeld, &key, rows::decode_number)?.unwrap_or(0);
+    match by_one(held) {
+        Some(0) => draft.delete(Table::AreaHeld, key),
+        Some(held) => draft.put(Table::AreaHeld, key, rows::number_key(held)),
+        None => return Err(corrupt(Table::AreaHeld, "counts below nothing")),
     }
     Ok(())
 }
@@ -337,11 +350,8 @@ pub(crate) fn reported_of<T: Tables>(tables: &T, county: &CountyId) -> Result<u6
     Ok(total.map_or(0, |total| total.units))
 }
 
-/// How many units are held, by county and by pool.
-pub(crate) type Held = (BTreeMap<CountyId, u64>, BTreeMap<PoolId, u64>);
-
 /// How many units are held, by county and by pool; those without any are left out.
-pub(crate) fn held<T: Tables>(tables: &T) -> Result<Held, Fault> {
+pub(crate) fn held<T: Tables>(tables: &T) -> Result<HeldUnits, Fault> {
     let counties = rows::rows_under(tables, Table::AreaHeld, &[HELD_COUNTY], |key, value| {
         let id = CountyId::parse(rows::decode_text(key)?).map_err(|_| "a county's id")?;
         Ok((id, rows::decode_number(value)?))
@@ -350,7 +360,10 @@ pub(crate) fn held<T: Tables>(tables: &T) -> Result<Held, Fault> {
         let id = PoolId::parse(rows::decode_text(key)?).map_err(|_| "a pool's id")?;
         Ok((id, rows::decode_number(value)?))
     })?;
-    Ok((counties.into_iter().collect(), pools.into_iter().collect()))
+    Ok(HeldUnits {
+        counties: counties.into_iter().collect(),
+        pools: pools.into_iter().collect(),
+    })
 }
 
 const HELD_COUNTY: u8 = 0;
@@ -394,100 +407,16 @@ pub(crate) fn stop(table: Table, error: TotalsError) -> Stop {
     }
 }
 
-fn encode_county(total: &CountyTotal) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.number(total.units);
-    writer.list(total.groups.iter(), write_group);
-    writer.finish()
-}
-
-fn decode_county(bytes: &[u8]) -> Result<CountyTotal, What> {
-    Reader::whole(bytes, |reader| {
-        Ok(CountyTotal {
-            units: reader.number()?,
-            groups: reader.list(read_group)?,
-        })
-    })
-}
-
-fn encode_pool(total: &PoolTotal) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.number(total.units).number(total.attendees.get());
-    writer.list(total.groups.iter(), write_group);
-    writer.list(total.weights.iter(), |writer, (elect, weight)| {
-        writer.number(elect.get()).number(weight.units);
-        writer.list(weight.groups.iter(), |writer, sum| {
-            writer.wide(*sum);
-        });
-    });
-    writer.finish()
-}
-
-fn decode_pool(bytes: &[u8]) -> Result<PoolTotal, What> {
-    Reader::whole(bytes, |reader| {
-        let units = reader.number()?;
-        let attendees = reader.number().map(People::of_sum)?;
-        let groups = reader.list(read_group)?;
-        let weights = reader.list(|reader| {
-            let elect = reader.number().map(Delegates::of_sum)?;
-            let units = reader.number()?;
-            let groups = reader.list(Reader::wide)?;
-            Ok((elect, PoolWeight { units, groups }))
-        })?;
-        Ok(PoolTotal {
-            units,
-            attendees,
-            groups,
-            weights: weights.into_iter().collect(),
-        })
-    })
-}
-
-fn encode_precincts(total: &PrecinctsTotal) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.number(total.units);
-    writer.list(total.groups.iter(), |writer, (group, worth)| {
-        write_group(writer, group);
-        writer.bytes(&worth.to_bytes());
-    });
-    writer.finish()
-}
-
-fn decode_precincts(bytes: &[u8]) -> Result<PrecinctsTotal, What> {
-    Reader::whole(bytes, |reader| {
-        Ok(PrecinctsTotal {
-            units: reader.number()?,
-            groups: reader.list(|reader| {
-                let group = read_group(reader)?;
-                let worth = Scaled::from_bytes(reader.bytes()?).ok_or("a worth")?;
-                Ok((group, worth))
-            })?,
-        })
-    })
-}
-
-fn write_group(writer: &mut Writer, total: &GroupTotal) {
-    writer
-        .number(total.first.get())
-        .number(total.last.get())
-        .number(total.delegates.get());
-}
-
-fn read_group(reader: &mut Reader<'_>) -> Result<GroupTotal, What> {
-    Ok(GroupTotal {
-        first: FirstTotal::of_sum(People::of_sum(reader.number()?)),
-        last: FinalTotal::of_sum(People::of_sum(reader.number()?)),
-        delegates: reader.number().map(Delegates::of_sum)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::changes::{Changes, Row};
     use crate::memory::Memory;
     use alloc::vec;
-    use caucus::{FinalAlignment, FirstAlignment, GroupId, Reported, Scale};
+    use caucus::{
+        Delegates, FinalAlignment, FinalTotal, FirstAlignment, FirstTotal, GroupId, GroupTotal,
+        People, Reported, Scale,
+    };
 
     fn group() -> GroupId {
         GroupId::parse("warren").unwrap()

@@ -49,12 +49,12 @@ pub struct Counts {
     pub disputed: u64,
 }
 
-/// How many units are held in each area that has any.
+/// How many units are held, by area; areas without any are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HeldUnits {
-    /// By county.
+    /// Precincts, by county.
     pub counties: BTreeMap<CountyId, u64>,
-    /// By satellite pool.
+    /// Sites, by pool.
     pub pools: BTreeMap<PoolId, u64>,
 }
 
@@ -168,11 +168,10 @@ impl<'a, T: Tables> View<'a, T> {
         })
     }
 
-    /// How many units are held, by county and by pool; those without any are left out. How many have
+    /// How many units are held, by county and by pool. How many have
     /// reported or are verified is the `units` of the [`totals`](View::totals) on that basis.
     pub fn held(&self) -> Result<HeldUnits, Fault> {
-        let (counties, pools) = totals::held(self.tables)?;
-        Ok(HeldUnits { counties, pools })
+        totals::held(self.tables)
     }
 
     /// The common denominator of the counties' ratios; none before the first manifest.
