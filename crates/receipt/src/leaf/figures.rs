@@ -92,14 +92,9 @@ pub struct Figures {
 
 impl Figures {
     pub(super) fn read(lines: &mut Lines<'_>) -> Result<Self, Malformed> {
-        let cells = AttestedFigures::read_cells(lines, Unreadable::Refused)?;
-        let worksheet = cells
-            .as_worksheet()
-            .ok_or_else(|| lines.fault("every cell of this note must be stated"))?;
-        Ok(Self {
-            worksheet,
-            evidence: cells.evidence,
-        })
+        AttestedFigures::read_cells(lines, Unreadable::Refused)?
+            .into_figures()
+            .ok_or_else(|| lines.fault("every cell of this note must be stated"))
     }
 
     /// The same figures as an attest would state them.
@@ -130,7 +125,18 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.attested().fmt(f)
+        let sheet = &self.worksheet;
+        writeln!(f, "attendees {}", sheet.attendees)?;
+        for (group, people) in sheet.first.iter() {
+            writeln!(f, "votes {} {group} {people}", Round::First)?;
+        }
+        for (group, people) in sheet.last.iter() {
+            writeln!(f, "votes {} {group} {people}", Round::Final)?;
+        }
+        for (group, delegates) in sheet.reported.iter() {
+            writeln!(f, "delegates {group} {delegates}")?;
+        }
+        write_rest(f, &sheet.ties, &self.evidence)
     }
 }
 
@@ -183,15 +189,13 @@ impl AttestedFigures {
         let votes = lines.list("votes", "<1 or 2> <group> <number>", usize::MAX, |text| {
             let [round, group, number] = lines::fields(text)?;
             let round = Round::parse(round)?;
-            let group = GroupId::parse(group).ok()?;
             let people = unreadable.cell(number, People::parse).ok()?;
-            Some(((round, group.clone()), (round, group, people)))
+            Some(((round, group), (round, GroupId::parse(group).ok()?, people)))
         })?;
         let reported = lines.list("delegates", "<group> <number>", usize::MAX, |text| {
             let [group, number] = lines::fields(text)?;
-            let group = GroupId::parse(group).ok()?;
             let delegates = unreadable.cell(number, Delegates::parse).ok()?;
-            Some((group.clone(), (group, delegates)))
+            Some((group, (GroupId::parse(group).ok()?, delegates)))
         })?;
         let ties = lines.repeated("tie", TIE_SHAPE, MAX_TIES, parse_tie)?;
         let evidence = lines.list(
@@ -200,17 +204,17 @@ impl AttestedFigures {
             MAX_EVIDENCE,
             Evidence::parse,
         )?;
-        let of_round = |wanted: Round| {
-            votes
-                .iter()
-                .filter(|(round, _, _)| *round == wanted)
-                .map(|(_, group, people)| (group.clone(), *people))
-                .collect()
-        };
+        let (mut first, mut last) = (BTreeMap::new(), BTreeMap::new());
+        for (round, group, people) in votes {
+            match round {
+                Round::First => first.insert(group, people),
+                Round::Final => last.insert(group, people),
+            };
+        }
         Ok(Self {
             attendees,
-            first: of_round(Round::First),
-            last: of_round(Round::Final),
+            first,
+            last,
             reported: reported.into_iter().collect(),
             ties,
             evidence,
@@ -226,6 +230,20 @@ impl AttestedFigures {
             && self.reported.values().all(Option::is_some)
     }
 
+    /// The figures, if every cell is stated.
+    fn into_figures(self) -> Option<Figures> {
+        Some(Figures {
+            worksheet: Worksheet {
+                attendees: self.attendees?,
+                first: FirstAlignment::new(all_stated(self.first)?),
+                last: FinalAlignment::new(all_stated(self.last)?),
+                reported: Reported::new(all_stated(self.reported)?),
+                ties: self.ties,
+            },
+            evidence: self.evidence,
+        })
+    }
+
     /// The worksheet, if every cell is stated.
     pub fn as_worksheet(&self) -> Option<Worksheet> {
         Some(Worksheet {
@@ -236,6 +254,13 @@ impl AttestedFigures {
             ties: self.ties.clone(),
         })
     }
+}
+
+fn all_stated<T>(cells: BTreeMap<GroupId, Option<T>>) -> Option<BTreeMap<GroupId, T>> {
+    let cells = cells.into_iter();
+    cells
+        .map(|(group, cell)| cell.map(|cell| (group, cell)))
+        .collect()
 }
 
 fn stated<T: Copy>(cells: &BTreeMap<GroupId, Option<T>>) -> Option<BTreeMap<GroupId, T>> {
@@ -262,20 +287,25 @@ impl fmt::Display for AttestedFigures {
                 cell_text(cell.map(Delegates::get))
             )?;
         }
-        for tie in &self.ties {
-            write_tie(f, tie)?;
-        }
-        for evidence in &self.evidence {
-            let hash = b64::encode_hash(&evidence.hash);
-            writeln!(
-                f,
-                "evidence {hash} {} {}",
-                evidence.media_type.as_str(),
-                evidence.bytes
-            )?;
-        }
-        Ok(())
+        write_rest(f, &self.ties, &self.evidence)
     }
+}
+
+/// The lines below the cells.
+fn write_rest(f: &mut fmt::Formatter<'_>, ties: &[Tie], evidence: &[Evidence]) -> fmt::Result {
+    for tie in ties {
+        write_tie(f, tie)?;
+    }
+    for evidence in evidence {
+        let hash = b64::encode_hash(&evidence.hash);
+        writeln!(
+            f,
+            "evidence {hash} {} {}",
+            evidence.media_type.as_str(),
+            evidence.bytes
+        )?;
+    }
+    Ok(())
 }
 
 words! {
