@@ -4,9 +4,9 @@
 //! Timed are sums and results on all three bases, not the parsing of leaves: see ledger's bench.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a bench fails by panicking; its macro makes a main without a doc"
+    clippy::unwrap_used,
+    reason = "a bench fails by panicking"
 )]
 
 use std::hint::black_box;
