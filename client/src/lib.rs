@@ -10,6 +10,7 @@
 //! retry       the same bytes to every node until a receipt verifies      (free of transport)
 //! connection  the nodes, over TLS with the election's authority pinned
 //! client      the three above put together
+//! form        a receipt as a file, as JSON, as the text of a QR code
 //! bundle      what a receipt is verified with: as a folder, from a node
 //! audit       the whole night recomputed from the log's leaves
 //! election    making an election: keys, files, certificates
@@ -33,6 +34,7 @@ pub mod cluster;
 pub mod connection;
 pub mod disk;
 pub mod election;
+pub mod form;
 pub mod outbox;
 pub mod random;
 pub mod replay;

@@ -1,9 +1,14 @@
-//! `tally receipt`: checked offline, every check named.
+//! `tally receipt`: checked offline, every check named; and the forms in which it is handed on.
+
+mod code;
+mod convert;
+mod page;
+mod qr;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use receipt::{CheckResult, Leaf, Receipt, ReceiptError, UnverifiedReceipt, Verdict, Verification};
+use receipt::{CheckResult, Leaf, Receipt, ShortCode, UnverifiedReceipt, Verdict, Verification};
 use serde::Serialize;
 
 use super::args::Trust;
@@ -12,12 +17,17 @@ use super::failure::{Failure, Outcome};
 use super::output::Output;
 use super::trust::{self, Pinned};
 use super::{files, words};
+use crate::form::{FormError, Handed};
 
-/// Check receipts, or show what is in one.
+/// Check receipts, show what is in one, hand it on in another form.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Verify(Verify),
     Show(Show),
+    Qr(qr::Qr),
+    Code(code::Code),
+    Page(page::Page),
+    Convert(convert::Convert),
 }
 
 /// Check receipts offline and print every check.
@@ -30,14 +40,19 @@ only the log itself can say: see `tally results --units`.
 Marks: \u{2713} holds, \u{2717} does not hold, \u{2013} not checked, and why.
 
 Ends with 0 if all receipts hold, 10 if one does not, 11 if one cannot be judged with this bundle.
+A receipt may be a file, JSON or the text of a QR code; to the last, --note gives the report itself.
 
 Examples:
   tally receipt verify P-0001.receipt --bundle bundle --fingerprint 4J50-4ZPS-9M2X-7Q0W-1K
-  tally receipt verify receipts/*.receipt --bundle bundle --quiet")]
+  tally receipt verify receipts/*.receipt --bundle bundle --quiet
+  tally receipt verify scanned.qr --note P-0001.note --bundle bundle")]
 pub(crate) struct Verify {
-    /// Receipt files (.tlog-proof); `-` reads standard input.
+    /// Receipts in any form; `-` reads standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// The note that a QR code's receipt is for.
+    #[arg(long, value_name = "FILE")]
+    note: Option<PathBuf>,
     #[command(flatten)]
     trust: Trust,
 }
@@ -71,6 +86,8 @@ struct Judged {
     code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<String>,
+    /// The log that went on after a recovery lacks it.
+    lost: bool,
     signers: Vec<String>,
     #[serde(skip)]
     exit: Exit,
@@ -105,6 +122,10 @@ impl Verb {
         match self {
             Verb::Verify(verify) => verify.run(output),
             Verb::Show(show) => show.run(output),
+            Verb::Qr(qr) => qr.run(output),
+            Verb::Code(code) => code.run(output),
+            Verb::Page(page) => page.run(output),
+            Verb::Convert(convert) => convert.run(output),
         }
     }
 }
@@ -113,12 +134,16 @@ impl Verify {
     fn run(self, output: Output) -> Outcome {
         let opened = trust::open_folder(&self.trust)?;
         let election = &opened.election;
+        let note = self.note.as_deref().map(files::read).transpose()?;
         let judge = |file: &PathBuf| {
-            let bytes = files::read(file)?;
-            Ok(match UnverifiedReceipt::parse(&bytes) {
-                Ok(receipt) => Judged::of(file, &receipt, &receipt.verify(election), election),
-                Err(error) => Judged::unreadable(file, &error),
-            })
+            let judged = Handed::read(&files::read(file)?).and_then(|handed| {
+                let verification = match &handed {
+                    Handed::Whole(receipt) => receipt.verify(election),
+                    Handed::Compact(compact) => compact.verify(election, note.as_deref())?,
+                };
+                Ok(Judged::of(file, handed.code(), &verification, election))
+            });
+            Ok(judged.unwrap_or_else(|error| Judged::unreadable(file, &error)))
         };
         let receipts = self.files.iter().map(judge).collect::<Outcome<Vec<_>>>()?;
         let pinned = opened.pinned == Pinned::Given;
@@ -147,21 +172,18 @@ fn worst(receipts: &[Judged]) -> Exit {
 impl Judged {
     fn of(
         file: &Path,
-        receipt: &UnverifiedReceipt,
+        code: ShortCode,
         verification: &Verification,
         election: &receipt::Election,
     ) -> Judged {
         let (verdict, exit) = match &verification.verdict {
-            Verdict::Recorded(_) => ("recorded", Exit::Done),
+            Verdict::Recorded(_) | Verdict::RecordedUnread(_) => ("recorded", Exit::Done),
             Verdict::NotYetWitnessed { .. } => ("not_yet_witnessed", Exit::CannotVerify),
             Verdict::NeedsNewerBundle { .. } => ("needs_newer_bundle", Exit::CannotVerify),
             Verdict::Invalid(_) => ("invalid", Exit::Invalid),
         };
-        let held = verification.receipt();
-        let leaf = held.map(Receipt::leaf);
-        let signers = held
-            .into_iter()
-            .flat_map(|held| held.signers().iter().map(|one| one.id.to_string()));
+        let leaf = verification.receipt().map(Receipt::leaf);
+        let proven = Proven::of(&verification.verdict);
         Judged {
             file: file.display().to_string(),
             verdict,
@@ -169,16 +191,17 @@ impl Judged {
             checks: verification.checks.iter().map(CheckRow::of).collect(),
             ignored: verification.ignored.clone(),
             unit: leaf.and_then(Leaf::unit).map(ToString::to_string),
-            leaf_index: held.map(|held| held.index().get()),
-            code: held.map(|_| receipt.code().to_string()),
-            level: held.map(|held| held.level().to_string()),
-            signers: signers.collect(),
+            leaf_index: proven.as_ref().map(|proven| proven.index.get()),
+            code: proven.as_ref().map(|_| code.to_string()),
+            level: proven.as_ref().map(|proven| proven.level.to_string()),
+            lost: proven.as_ref().is_some_and(|proven| proven.lost),
+            signers: proven.map(|proven| proven.signers).unwrap_or_default(),
             exit,
             shown: leaf.map(|leaf| figures(leaf, election)).unwrap_or_default(),
         }
     }
 
-    fn unreadable(file: &Path, error: &ReceiptError) -> Judged {
+    fn unreadable(file: &Path, error: &FormError) -> Judged {
         Judged {
             file: file.display().to_string(),
             verdict: "invalid",
@@ -189,10 +212,48 @@ impl Judged {
             leaf_index: None,
             code: None,
             level: None,
+            lost: false,
             signers: Vec::new(),
             exit: Exit::Invalid,
             shown: String::new(),
         }
+    }
+}
+
+/// What a verdict says is recorded.
+struct Proven {
+    index: merkle::LeafIndex,
+    level: receipt::ReceiptLevel,
+    signers: Vec<String>,
+    lost: bool,
+}
+
+impl Proven {
+    fn of(verdict: &Verdict) -> Option<Proven> {
+        let (index, level, signers, lost) = match verdict {
+            Verdict::Recorded(held) => (
+                held.index(),
+                held.level(),
+                held.signers(),
+                held.lost().is_some(),
+            ),
+            Verdict::RecordedUnread(unread) => (
+                unread.index,
+                unread.level,
+                unread.signers.as_slice(),
+                unread.lost.is_some(),
+            ),
+            Verdict::NotYetWitnessed { .. }
+            | Verdict::NeedsNewerBundle { .. }
+            | Verdict::Invalid(_) => return None,
+        };
+        let signers = signers.iter().map(|one| one.id.to_string()).collect();
+        Some(Proven {
+            index,
+            level,
+            signers,
+            lost,
+        })
     }
 }
 
@@ -209,6 +270,32 @@ impl CheckRow {
             sentence: check.sentence.clone(),
             mark,
         }
+    }
+}
+
+/// A receipt in whichever form.
+fn handed(file: &Path) -> Outcome<Handed> {
+    Handed::read(&files::read(file)?).map_err(|error| {
+        Failure::new(
+            Exit::Invalid,
+            format!("`{}` is not a receipt", file.display()),
+        )
+        .because(&error)
+    })
+}
+
+/// A receipt with its report.
+fn whole(file: &Path) -> Outcome<UnverifiedReceipt> {
+    match handed(file)? {
+        Handed::Whole(receipt) => Ok(receipt),
+        Handed::Compact(_) => Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "`{}` is the text of a QR code, without the report",
+                file.display()
+            ),
+        )
+        .now("`tally receipt convert --to file --note FILE` makes the whole receipt of it")),
     }
 }
 
@@ -267,14 +354,7 @@ impl Judged {
 
 impl Show {
     fn run(self, output: Output) -> Outcome {
-        let bytes = files::read(&self.file)?;
-        let receipt = UnverifiedReceipt::parse(&bytes).map_err(|error| {
-            Failure::new(
-                Exit::Invalid,
-                format!("`{}` is not a receipt", self.file.display()),
-            )
-            .because(&error)
-        })?;
+        let receipt = whole(&self.file)?;
         let checkpoint = receipt.checkpoint();
         let shown = Shown {
             kind: Leaf::parse_entry(receipt.entry()).map_or_else(

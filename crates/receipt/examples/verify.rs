@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Ok(verification) => {
             print(&verification);
             match verification.verdict {
-                Verdict::Recorded(_) => ExitCode::SUCCESS,
+                Verdict::Recorded(_) | Verdict::RecordedUnread(_) => ExitCode::SUCCESS,
                 Verdict::Invalid(_) => ExitCode::from(10),
                 Verdict::NotYetWitnessed { .. } | Verdict::NeedsNewerBundle { .. } => {
                     ExitCode::from(11)

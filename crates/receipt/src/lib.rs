@@ -131,6 +131,7 @@
 extern crate alloc;
 
 mod code;
+mod compact;
 mod election;
 mod fingerprint;
 pub mod leaf;
@@ -142,6 +143,7 @@ mod verify;
 mod words;
 
 pub use code::{BadCode, ShortCode, VoucherCode};
+pub use compact::{CompactError, CompactReceipt};
 pub use election::{Bundle, BundleError, BundledManifest, Election, Version};
 pub use fingerprint::Fingerprint;
 pub use leaf::{Header, Leaf, LeafKind};
@@ -154,5 +156,5 @@ pub use policy::{Evaluation, Policy, PolicyLog, PolicyWitness};
 pub use proof::{ReceiptError, UnverifiedReceipt};
 pub use verify::{
     Author, Check, CheckName, CheckResult, Cosigner, CosignerPlace, Reason, Receipt, ReceiptLevel,
-    Signatory, Verdict, Verification,
+    Signatory, Unread, Verdict, Verification,
 };

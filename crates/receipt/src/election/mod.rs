@@ -14,11 +14,11 @@ use alloc::vec::Vec;
 
 use caucus::{ElectionId, Roll, Roster, Rules, Slot, UnitId};
 use merkle::{Hash, LeafIndex, TreeSize, sha256};
-use note::{Origin, SignedNote, VerifierKey};
+use note::{Checkpoint, Origin, SignedNote, VerifierKey};
 
 use crate::fingerprint::Fingerprint;
 use crate::leaf::{LeafKind, person_key};
-use crate::manifest::{ElectionKind, Manifest};
+use crate::manifest::{ElectionKind, Manifest, Recovered};
 use crate::policy::Policy;
 use crate::proof::UnverifiedReceipt;
 
@@ -203,6 +203,25 @@ impl Election {
             .iter()
             .filter(reached)
             .max_by_key(|version| version.leaf)
+    }
+
+    /// The version in force at a leaf of the tree that a checkpoint is of: the last one, on the way
+    /// back from the checkpoint's own, whose leaf is not behind it. Leaves below a recovery were
+    /// recorded under versions of the log before.
+    pub fn in_force_at_leaf(&self, checkpoint: &Checkpoint, leaf: LeafIndex) -> Option<&Version> {
+        let mut version = self.in_force(&checkpoint.origin, checkpoint.size)?;
+        while version.leaf.is_none_or(|own| own > leaf) {
+            version = self.version_of(&version.manifest.previous?)?;
+        }
+        Some(version)
+    }
+
+    /// How the log of this origin was recovered under another one, if it was.
+    pub fn recovery_of(&self, origin: &Origin) -> Option<&Recovered> {
+        self.versions
+            .iter()
+            .filter_map(|version| version.manifest.recovered.as_ref())
+            .find(|recovered| recovered.origin == *origin)
     }
 
     /// The version whose text has this hash.

@@ -12,10 +12,9 @@ use caucus::{Slot, UnitId};
 use note::{KeyName, SignatureLine, SignedNote, VerifierKey};
 
 use super::entry::Read;
-use super::{Check, CheckName, Reason};
+use super::{Check, CheckName, Claim, Reason};
 use crate::election::{Election, Version};
 use crate::leaf::{Leaf, Place, Role, Signers};
-use crate::proof::UnverifiedReceipt;
 
 /// Who signed a report, as far as a bundle can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +43,13 @@ pub(super) struct Examined {
     pub(super) author: Author,
 }
 
-pub(super) fn examine(read: &Read, election: &Election, receipt: &UnverifiedReceipt) -> Examined {
+pub(super) fn examine(read: &Read, election: &Election, claim: &Claim<'_>) -> Examined {
     let unknown = Author::NotKnown { name: None };
     let (Some(leaf), note) = (&read.leaf, &read.note) else {
-        let check = Check::not_checked(CheckName::Author, "Not checked: the report is not one.");
+        let check = Check::not_checked(
+            CheckName::Author,
+            "Not checked: there is no report to look at.",
+        );
         return Examined {
             check,
             author: unknown,
@@ -61,9 +63,8 @@ pub(super) fn examine(read: &Read, election: &Election, receipt: &UnverifiedRece
             author: Author::Known(Vec::new()),
         };
     };
-    let origin = &receipt.checkpoint().checkpoint().origin;
     let version = election
-        .in_force(origin, receipt.index().size_with())
+        .in_force_at_leaf(claim.checkpoint.checkpoint(), claim.index)
         .unwrap_or_else(|| election.latest());
     match signatories(leaf, note, election, version) {
         Ok(Author::Known(people)) => {

@@ -16,24 +16,52 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use merkle::{InclusionProof, LeafHash, LeafIndex};
+use note::SignedCheckpoint;
+
+use crate::code::ShortCode;
 use crate::election::{Election, Version};
+use crate::manifest::Recovered;
 use crate::proof::UnverifiedReceipt;
 
 pub use author::{Author, Signatory};
-pub use receipt::{Cosigner, CosignerPlace, Receipt, ReceiptLevel};
+pub use receipt::{Cosigner, CosignerPlace, Receipt, ReceiptLevel, Unread};
 pub use verdict::{Check, CheckName, CheckResult, Reason, Verdict, Verification};
 
 impl UnverifiedReceipt {
     /// Makes every check and draws the verdict.
     pub fn verify(&self, election: &Election) -> Verification {
+        let claim = Claim {
+            entry: Some(self.entry()),
+            leaf: self.leaf_hash(),
+            index: self.index(),
+            proof: self.proof(),
+            checkpoint: self.checkpoint(),
+        };
+        claim.verify(election)
+    }
+}
+
+/// What a receipt says, in whichever form it came.
+pub(crate) struct Claim<'r> {
+    /// The exact bytes of the leaf, where they are at hand. INVARIANT: `leaf` is their hash.
+    pub(crate) entry: Option<&'r [u8]>,
+    pub(crate) leaf: LeafHash,
+    pub(crate) index: LeafIndex,
+    pub(crate) proof: &'r InclusionProof,
+    pub(crate) checkpoint: &'r SignedCheckpoint,
+}
+
+impl Claim<'_> {
+    pub(crate) fn verify(&self, election: &Election) -> Verification {
         let place = self.check_place();
         let (origin, version) = self.check_origin(election);
         let examined = match version {
-            Some(version) => checkpoint::examine(self.checkpoint(), election, version),
+            Some(version) => checkpoint::examine(self.checkpoint, election, version),
             None => checkpoint::not_examined(),
         };
         let inclusion = self.check_inclusion();
-        let read = entry::read(self.entry(), election);
+        let read = entry::read(self.entry, election);
         let author = author::examine(&read, election, self);
         let checkpoint::Examined {
             log,
@@ -56,24 +84,40 @@ impl UnverifiedReceipt {
             .unwrap_or_else(|| election.latest())
             .manifest()
             .version;
-        let verdict = match (failure(&checks), read.leaf) {
-            (Some(Failure::Short(_)), _) if other_nodes => {
+        let verdict = match (failure(&checks), self.entry, read.leaf) {
+            (Some(Failure::Short(_)), _, _) if other_nodes => {
                 Verdict::NeedsNewerBundle { manifest: as_of }
             }
-            (Some(Failure::Short(Reason::TooFewNodes { need, got })), _) => {
+            (Some(Failure::Short(Reason::TooFewNodes { need, got })), _, _) => {
                 Verdict::NotYetWitnessed { need, got }
             }
-            (Some(Failure::Short(reason) | Failure::Wrong(reason)), _) => Verdict::Invalid(reason),
-            // Without a leaf the check of the entry failed, so this arm is for the compiler.
-            (None, None) => Verdict::Invalid(Reason::WrongElection),
-            (None, Some(leaf)) => Verdict::Recorded(Box::new(Receipt {
-                unverified: self.clone(),
+            (Some(Failure::Short(reason) | Failure::Wrong(reason)), _, _) => {
+                Verdict::Invalid(reason)
+            }
+            (None, Some(entry), Some(leaf)) => Verdict::Recorded(Box::new(Receipt {
+                unverified: UnverifiedReceipt::build(
+                    entry.to_vec(),
+                    self.index,
+                    self.proof.clone(),
+                    self.checkpoint.clone(),
+                ),
                 leaf,
                 level,
                 signers,
                 author: author.author,
                 manifest: as_of,
+                lost: self.lost(election),
             })),
+            (None, None, _) => Verdict::RecordedUnread(Box::new(Unread {
+                leaf: self.leaf,
+                index: self.index,
+                level,
+                signers,
+                manifest: as_of,
+                lost: self.lost(election),
+            })),
+            // Without a leaf the check of the entry failed, so this arm is for the compiler.
+            (None, Some(_), None) => Verdict::Invalid(Reason::WrongElection),
         };
         Verification {
             checks,
@@ -82,11 +126,16 @@ impl UnverifiedReceipt {
         }
     }
 
+    /// The recovery that went on from this log without the leaf, if there was one.
+    fn lost(&self, election: &Election) -> Option<Recovered> {
+        election
+            .recovery_of(&self.checkpoint.checkpoint().origin)
+            .filter(|recovered| self.index.get() >= recovered.size.get())
+            .cloned()
+    }
+
     fn check_place(&self) -> Check {
-        let (index, size) = (
-            self.index().get(),
-            self.checkpoint().checkpoint().size.get(),
-        );
+        let (index, size) = (self.index.get(), self.checkpoint.checkpoint().size.get());
         let leaves = counted(&size, "leaf", "leaves");
         if index < size {
             let sentence = format!(
@@ -99,7 +148,7 @@ impl UnverifiedReceipt {
     }
 
     fn check_origin<'e>(&self, election: &'e Election) -> (Check, Option<&'e Version>) {
-        let checkpoint = self.checkpoint().checkpoint();
+        let checkpoint = self.checkpoint.checkpoint();
         let origin = &checkpoint.origin;
         if let Some(version) = election.in_force(origin, checkpoint.size) {
             let number = version.manifest().version;
@@ -125,14 +174,11 @@ impl UnverifiedReceipt {
     }
 
     fn check_inclusion(&self) -> Check {
-        let checkpoint = self.checkpoint().checkpoint();
-        let proven = self.proof().verify(
-            self.index(),
-            checkpoint.size,
-            self.leaf_hash(),
-            &checkpoint.root,
-        );
-        let hashes = self.proof().hashes.len();
+        let checkpoint = self.checkpoint.checkpoint();
+        let proven = self
+            .proof
+            .verify(self.index, checkpoint.size, self.leaf, &checkpoint.root);
+        let hashes = self.proof.hashes.len();
         let path = counted(&hashes, "hash leads", "hashes lead");
         if proven.is_err() {
             let sentence = "The hashes do not lead from the report to the root: the log does not contain it as shown here.";
@@ -140,7 +186,7 @@ impl UnverifiedReceipt {
         }
         let sentence = format!(
             "{path} from the report to the root: it is in the log exactly as shown here, under the code {}.",
-            self.code()
+            ShortCode::of_leaf(&self.leaf)
         );
         Check::passed(CheckName::Inclusion, sentence)
     }

@@ -11,7 +11,7 @@ use super::author::Author;
 use super::counted;
 use crate::code::ShortCode;
 use crate::leaf::Leaf;
-use crate::manifest::NodeId;
+use crate::manifest::{NodeId, Recovered};
 use crate::proof::UnverifiedReceipt;
 use crate::words::words;
 
@@ -35,6 +35,24 @@ pub struct Receipt {
     pub(super) signers: Vec<Cosigner>,
     pub(super) author: Author,
     pub(super) manifest: u64,
+    pub(super) lost: Option<Recovered>,
+}
+
+/// A leaf that is recorded under this hash; what it says is not at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The hash that names it.
+    pub leaf: LeafHash,
+    /// Where it stands in the log.
+    pub index: LeafIndex,
+    /// How much is proven.
+    pub level: ReceiptLevel,
+    /// Nodes by ordinal, then witnesses, each once.
+    pub signers: Vec<Cosigner>,
+    /// The manifest version whose keys and quorum were used.
+    pub manifest: u64,
+    /// The recovery that went on without this leaf, if there was one.
+    pub lost: Option<Recovered>,
 }
 
 /// Who stands for the tree that a receipt is of.
@@ -108,6 +126,12 @@ impl Receipt {
         self.manifest
     }
 
+    /// The recovery that went on from this receipt's log without its leaf, if there was one: then
+    /// this receipt proves what was lost, and the note has to be sent again.
+    pub const fn lost(&self) -> Option<&Recovered> {
+        self.lost.as_ref()
+    }
+
     /// The earliest cosignature: by then the report was in the log.
     pub fn earliest(&self) -> Option<UnixSeconds> {
         self.signers.iter().map(|signer| signer.time).min()
@@ -126,17 +150,9 @@ impl Receipt {
     }
 
     pub(super) fn summary(&self) -> String {
-        let nodes = self
-            .signers
-            .iter()
-            .filter(|signer| signer.place != CosignerPlace::Witness);
         let what = match self.leaf.unit() {
             Some(unit) => format!("the {} of unit {unit}", self.leaf.kind()),
             None => format!("the {}", self.leaf.kind()),
-        };
-        let level = match self.level {
-            ReceiptLevel::Receipt => "",
-            ReceiptLevel::Final => ", final",
         };
         let caveat = match &self.author {
             Author::Known(_) => String::new(),
@@ -146,10 +162,50 @@ impl Receipt {
             Author::NotKnown { name: None } => " Who signed it this bundle cannot tell.".into(),
         };
         format!(
-            "RECORDED{level}: {what} is leaf {} of the log, confirmed by {}, as of manifest {}.{caveat}",
+            "RECORDED{}: {what} is leaf {} of the log, confirmed by {}, as of manifest {}.{caveat}{}",
+            level_words(self.level),
             self.index(),
-            counted(&nodes.count(), "node", "nodes"),
-            self.manifest
+            nodes_in_words(&self.signers),
+            self.manifest,
+            lost_words(self.lost.as_ref()),
         )
     }
+}
+
+impl Unread {
+    pub(super) fn summary(&self) -> String {
+        format!(
+            "RECORDED{}: a report with the code {} is leaf {} of the log, confirmed by {}, as of manifest {}. What it says stands in the note, which is not at hand.{}",
+            level_words(self.level),
+            ShortCode::of_leaf(&self.leaf),
+            self.index,
+            nodes_in_words(&self.signers),
+            self.manifest,
+            lost_words(self.lost.as_ref()),
+        )
+    }
+}
+
+fn level_words(level: ReceiptLevel) -> &'static str {
+    match level {
+        ReceiptLevel::Receipt => "",
+        ReceiptLevel::Final => ", final",
+    }
+}
+
+fn nodes_in_words(signers: &[Cosigner]) -> String {
+    let nodes = signers
+        .iter()
+        .filter(|signer| signer.place != CosignerPlace::Witness);
+    counted(&nodes.count(), "node", "nodes")
+}
+
+fn lost_words(lost: Option<&Recovered>) -> String {
+    lost.map(|recovered| {
+        format!(
+            " BUT LOST SINCE: the log that went on from `{}` begins with only {} of its leaves. This receipt proves it; send the note again.",
+            recovered.origin, recovered.size
+        )
+    })
+    .unwrap_or_default()
 }

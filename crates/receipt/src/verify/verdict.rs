@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use note::KeyName;
 
-use super::receipt::Receipt;
+use super::receipt::{Receipt, Unread};
 use crate::lines::Malformed;
 use crate::words::words;
 
@@ -113,6 +113,8 @@ pub enum Reason {
 pub enum Verdict {
     /// Recorded, and this proves it.
     Recorded(Box<Receipt>),
+    /// Recorded, and this proves it, of a report that is named by its hash alone.
+    RecordedUnread(Box<Unread>),
     /// Everything holds but that too few nodes have cosigned: recorded perhaps, not receipted.
     NotYetWitnessed {
         /// How many nodes must cosign.
@@ -171,7 +173,8 @@ impl Verification {
     pub fn receipt(&self) -> Option<&Receipt> {
         match &self.verdict {
             Verdict::Recorded(receipt) => Some(receipt),
-            Verdict::NotYetWitnessed { .. }
+            Verdict::RecordedUnread(_)
+            | Verdict::NotYetWitnessed { .. }
             | Verdict::NeedsNewerBundle { .. }
             | Verdict::Invalid(_) => None,
         }
@@ -181,7 +184,8 @@ impl Verification {
     pub fn into_receipt(self) -> Option<Receipt> {
         match self.verdict {
             Verdict::Recorded(receipt) => Some(*receipt),
-            Verdict::NotYetWitnessed { .. }
+            Verdict::RecordedUnread(_)
+            | Verdict::NotYetWitnessed { .. }
             | Verdict::NeedsNewerBundle { .. }
             | Verdict::Invalid(_) => None,
         }
@@ -191,6 +195,7 @@ impl Verification {
     pub fn summary(&self) -> String {
         match &self.verdict {
             Verdict::Recorded(receipt) => receipt.summary(),
+            Verdict::RecordedUnread(unread) => unread.summary(),
             Verdict::NotYetWitnessed { need, got } => format!(
                 "NOT YET RECEIPTED: {got} of the {need} nodes needed have confirmed it. Keep the report and fetch the receipt again."
             ),

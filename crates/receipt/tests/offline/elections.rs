@@ -1,13 +1,13 @@
 //! What makes a bundle an election.
 
 use merkle::{TreeSize, sha256};
-use note::Origin;
+use note::{Origin, SignedCheckpoint};
 use receipt::leaf::Role;
 use receipt::{Bundle, BundleError, Effect, Election, Fingerprint, Manifest, Policy, Recovered};
 
 use crate::fixture::{
-    Log, ORIGIN, ROSTER, bundle, chair, election, endorse, files, genesis, manifest, next,
-    node_line, person, roll, sign, signed, with_policies,
+    Log, ORIGIN, ROSTER, bundle, chair, election, endorse, files, genesis, log_key_of, manifest,
+    next, node_cosignature, node_line, person, roll, sign, signed, with_policies,
 };
 
 const NEW_ORIGIN: &str = "tally.example/caucus-2028-ia/r2";
@@ -384,6 +384,51 @@ fn a_recovered_log_goes_on_under_a_new_name_and_the_old_receipts_stay_good() {
     renamed.spares.clear();
     let renamed = bundle(&[(&manifest(), None), (&with_policies(renamed), Some(5))]);
     does_not_follow(&renamed, "only a recovery");
+}
+
+/// The old log had 8 leaves, the new one goes on from 5: a receipt of leaf 7 still holds and says
+/// that its report has to be sent again; one of leaf 1 says nothing of the kind.
+#[test]
+fn a_receipt_proves_what_a_recovery_lost() {
+    let election = open(&bundle(&[(&manifest(), None), (&recovered(), None)])).unwrap();
+    let mut log = Log::with(b"another leaf", 7);
+    log.push(crate::fixture::report().bytes());
+    let late = log.receipt(7, signed(&log.checkpoint(ORIGIN), &["n1", "n2"]));
+    let verification = late.verify(&election);
+    let lost = verification.receipt().unwrap().lost().unwrap();
+    assert_eq!(lost.size, TreeSize::new(5));
+    assert!(verification.summary().contains("LOST SINCE"));
+    let early = crate::fixture::receipt().verify(&election);
+    assert_eq!(early.receipt().unwrap().lost(), None);
+}
+
+/// A leaf that the new log took over was signed under the versions of the old one.
+#[test]
+fn under_a_recovered_log_an_old_leafs_author_is_known_by_the_old_roll() {
+    let mut second = recovered();
+    second.roll = first_roll_without_chairs();
+    let mut bundle = bundle(&[(&manifest(), None), (&second, None)]);
+    bundle.files.insert(second.roll.hash, Vec::new());
+    let election = open(&bundle).unwrap();
+    let log = Log::with(crate::fixture::report().bytes(), 6);
+    let checkpoint = log.checkpoint(NEW_ORIGIN);
+    let line = log_key_of(NEW_ORIGIN, "r11").sign(&checkpoint.text());
+    let nodes = ["r11", "r12"].map(|node| node_cosignature(&checkpoint, node));
+    let signed = nodes
+        .into_iter()
+        .fold(SignedCheckpoint::new(checkpoint, line), |signed, line| {
+            signed.with_line(line)
+        });
+    let verification = log.receipt(1, signed).verify(&election);
+    let held = verification.receipt().unwrap();
+    assert!(matches!(held.author(), receipt::Author::Known(people) if people.len() == 1));
+}
+
+fn first_roll_without_chairs() -> receipt::CountedFile {
+    receipt::CountedFile {
+        count: 0,
+        hash: sha256(b""),
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! and a receipt holds for exactly one report in one log.
 
 #[cfg(test)]
+mod compact;
+#[cfg(test)]
 mod elections;
 #[cfg(test)]
 mod files;

@@ -125,6 +125,50 @@ fn no_flipped_bit_of_a_minimal_receipt_passes() {
     }
 }
 
+/// Where more have signed than are needed, a flipped bit may make a surplus line one of an unknown
+/// key. Then the receipt holds without it and says so; entry, index, root and signers are never
+/// others than before.
+#[test]
+fn no_flipped_bit_of_a_final_receipt_changes_what_it_proves() {
+    let election = election();
+    let log = Log::with(report().bytes(), 13);
+    let checkpoint = log.checkpoint(ORIGIN);
+    let line = witness().cosign(&checkpoint, UnixSeconds::new(SIGNED_AT));
+    let signed = signed(&checkpoint, &["n1", "n2", "n3"]).with_line(line);
+    let receipt = log.receipt(1, signed);
+    let whole = receipt.verify(&election).receipt().unwrap().clone();
+    let bytes = receipt.to_bytes();
+    let mut weakened = 0;
+    for position in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[position / 8] ^= 1 << (position % 8);
+        let Ok(receipt) = UnverifiedReceipt::parse(&flipped) else {
+            continue;
+        };
+        let verification = receipt.verify(&election);
+        let Some(held) = verification.receipt() else {
+            continue;
+        };
+        weakened += 1;
+        assert_eq!(held.entry(), whole.entry(), "bit {position}");
+        assert_eq!(held.index(), whole.index(), "bit {position}");
+        let (root, before) = (held.checkpoint().checkpoint(), whole.checkpoint());
+        assert_eq!(root, before.checkpoint(), "bit {position}");
+        let lost = whole.signers().len() - held.signers().len();
+        assert_eq!(lost, 1, "bit {position}");
+        assert!(
+            held.signers()
+                .iter()
+                .all(|one| whole.signers().contains(one))
+        );
+        assert_eq!(verification.ignored.len(), 1, "bit {position}");
+    }
+    assert!(
+        weakened > 0,
+        "there are surplus lines, so some flips are survived"
+    );
+}
+
 #[test]
 fn one_cosignature_short_is_not_yet_a_receipt() {
     for node in ["n1", "n2", "n3"] {
