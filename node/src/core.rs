@@ -2,6 +2,7 @@
 //! metrics. It does nothing by itself.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use crate::cosigner::Cosigner;
 use crate::evidence::Evidence;
 use crate::membership::PublicKeys;
 use crate::peers::calls::PeerCalls;
+use crate::retired::Retired;
 use crate::vetting::Vetted;
 
 /// The state as this node keeps it.
@@ -74,6 +76,8 @@ pub(crate) struct Core {
     pub(crate) directory: DataDir,
     /// Whether the directory takes part in the cluster.
     pub(crate) admitted: Arc<Admitted>,
+    /// Whether the log is over.
+    pub(crate) retired: Retired,
     /// Is cancelled when the node begins to stop: streams end, submissions are turned away.
     pub(crate) draining: CancellationToken,
     /// Set to the sentence that ends the node, once.
@@ -86,6 +90,8 @@ pub(crate) struct Core {
     confirmed: Mutex<Option<Instant>>,
     /// When the newest checkpoint was learnt by this run.
     published: Mutex<Option<Instant>>,
+    /// Whether a manifest of this node's own origin was seen in force; it stays so.
+    own_origin: AtomicBool,
 }
 
 /// For how long a leader counts as one after it was confirmed: the node asks twice a second, and
@@ -110,6 +116,8 @@ pub(crate) struct CoreParts {
     pub(crate) directory: DataDir,
     /// Whether the directory takes part in the cluster.
     pub(crate) admitted: Arc<Admitted>,
+    /// Whether the log is over.
+    pub(crate) retired: Retired,
 }
 
 /// Why the node has to end, from whichever part finds it first.
@@ -153,6 +161,7 @@ impl Core {
             peers: parts.peers,
             directory: parts.directory,
             admitted: parts.admitted,
+            retired: parts.retired,
             draining: CancellationToken::new(),
             downfall: Downfall::default(),
             started: Instant::now(),
@@ -160,6 +169,7 @@ impl Core {
             skews: Mutex::default(),
             confirmed: Mutex::default(),
             published: Mutex::default(),
+            own_origin: AtomicBool::new(false),
         }
     }
 
@@ -196,6 +206,20 @@ impl Core {
     pub(crate) async fn charter_now(self: &Arc<Self>) -> Result<Option<Arc<Charter>>, ReadError> {
         self.read(move |core, view| core.charters.at(view, view.tree_size()?))
             .await
+    }
+
+    /// Whether the leaves of a lost log are being taken over: the manifest in force is still one of
+    /// its origin, not of this node's.
+    pub(crate) async fn recovering(self: &Arc<Self>) -> Result<bool, ReadError> {
+        if self.own_origin.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let Some(charter) = self.charter_now().await? else {
+            return Ok(false);
+        };
+        let own = charter.manifest.origin == self.whoami.origin;
+        self.own_origin.store(own, Ordering::Release);
+        Ok(!own)
     }
 
     /// Leaves applied here.

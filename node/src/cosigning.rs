@@ -44,9 +44,14 @@ pub(crate) async fn answer(core: &Arc<Core>, from: u64, asked: Asked) -> Said {
         return Said::Not(Refusal::NotYet);
     }
     let nodes = match core.charter(asked.size).await {
-        Ok(Some(charter)) => charter.nodes().len(),
-        Ok(None) | Err(_) => return Said::Not(Refusal::NotYet),
+        // Leaves of a lost log that are being taken over are never signed by themselves: under
+        // this node's origin nothing is smaller than the tree with the recovering version.
+        Ok(Some(charter)) if charter.manifest.origin == core.whoami.origin => charter.nodes().len(),
+        Ok(Some(_) | None) | Err(_) => return Said::Not(Refusal::NotYet),
     };
+    if core.retired.is() {
+        return Said::Not(Refusal::Stopped);
+    }
     if core.stand(nodes) == Stand::InDoubt {
         return Said::Not(Refusal::NotYet);
     }

@@ -13,6 +13,9 @@ use crate::auth::{self, Examined};
 use crate::core::{Core, ReadError};
 use crate::peers::calls::Forwarded;
 
+/// Elections waited for before a start is given up: about five seconds.
+pub(crate) const FIRST_ELECTIONS: u32 = 8;
+
 /// How long a node without a leader waits for one before it gives the caller back the note: above
 /// the time an election takes, below the time after which a chair wonders.
 const LEADER_PATIENCE: Duration = Duration::from_millis(600);
@@ -28,6 +31,9 @@ pub(crate) enum IntakeError {
         /// The leader as far as known, by its API address.
         leader: Option<String>,
     },
+    /// The log goes on under another origin, with other nodes.
+    #[error("this node's log is over; it goes on under another origin: fetch the newest bundle")]
+    Retired,
     /// This node has to end.
     #[error("this node has stopped: {0}")]
     Stopped(String),
@@ -35,6 +41,15 @@ pub(crate) enum IntakeError {
 
 /// Takes a command that arrived at this node's own door to its outcome.
 pub(crate) async fn record(core: &Arc<Core>, command: Command) -> Result<Outcome, IntakeError> {
+    open_for_notes(core).await?;
+    record_for_start(core, command).await
+}
+
+/// The same for the notes with which a cluster starts, before it takes any other.
+pub(crate) async fn record_for_start(
+    core: &Arc<Core>,
+    command: Command,
+) -> Result<Outcome, IntakeError> {
     let (command, doubt) = match look(core, command).await? {
         Examined::Recorded(outcome) | Examined::Junk(outcome) => return Ok(outcome),
         Examined::Authorized(authorized) => (authorized.into_command(), None),
@@ -85,6 +100,22 @@ pub(crate) async fn record_forwarded(
         Examined::Recorded(outcome) | Examined::Junk(outcome) => Ok(outcome),
         Examined::Authorized(authorized) => propose(core, authorized.into_command()).await,
         Examined::Doubtful(command, _) => settle(core, command).await,
+    }
+}
+
+/// A log that is over takes nothing more, and one that is being recovered nothing yet: whatever
+/// came between the recovered leaves would make it another log.
+async fn open_for_notes(core: &Arc<Core>) -> Result<(), IntakeError> {
+    if core.retired.is() {
+        return Err(IntakeError::Retired);
+    }
+    match core.recovering().await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(IntakeError::Unavailable {
+            what: "the log is being recovered".to_owned(),
+            leader: None,
+        }),
+        Err(error) => Err(IntakeError::Stopped(error.to_string())),
     }
 }
 

@@ -36,6 +36,8 @@ mod operations;
 mod peers;
 mod readiness;
 mod receipts;
+mod recovery;
+mod retired;
 mod start_error;
 mod tasks;
 mod tls;

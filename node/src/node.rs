@@ -336,6 +336,7 @@ async fn core(
     let Opened {
         directory,
         admitted,
+        retired,
         log,
         state,
         cosigner,
@@ -378,6 +379,7 @@ async fn core(
         peers,
         directory,
         admitted,
+        retired,
     })))
 }
 

@@ -20,12 +20,14 @@ use crate::cosigner::Cosigner;
 use crate::keys::NodeKeys;
 use crate::membership::{self, PublicKeys};
 use crate::node::Parts;
+use crate::retired::Retired;
 use crate::start_error::StartError;
 
 /// Everything on the disk, open.
 pub(crate) struct Opened {
     pub(crate) directory: DataDir,
     pub(crate) admitted: Arc<Admitted>,
+    pub(crate) retired: Retired,
     pub(crate) log: Arc<LogDb>,
     pub(crate) state: Arc<RocksState>,
     pub(crate) cosigner: Cosigner,
@@ -63,6 +65,7 @@ pub(crate) fn open(
         None => adopt(&directory, whoami, genesis, parts)?,
     };
     let admitted = Arc::new(Admitted::open(directory.file("admitted"))?);
+    let retired = Retired::open(directory.file("retired"))?;
     let state = Arc::new(RocksState::open(&directory)?);
     examine(config, whoami, &public, &state)?;
     let options = LogOptions {
@@ -80,6 +83,7 @@ pub(crate) fn open(
     Ok(Opened {
         directory,
         admitted,
+        retired,
         log,
         state,
         cosigner,
@@ -132,6 +136,9 @@ fn examine(
         .at(&view, size)
         .map_err(StartError::Unreadable)?
     {
+        // A recovery that broke off: the directory is of this node's origin, the leaves so far
+        // are of the log before, and this node has no line there.
+        Some(charter) if charter.manifest.origin != whoami.origin => Ok(()),
         Some(charter) => membership::check_own_line(whoami, keys, &charter.manifest),
         None => Err(broken("there are leaves and no manifest".to_owned())),
     }

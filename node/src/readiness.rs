@@ -55,6 +55,11 @@ pub(crate) async fn checks(core: &Arc<Core>) -> Vec<Check> {
                 .stopped()
                 .map(|reason| reason.trim().to_owned()),
         },
+        check(
+            "log",
+            core.retired.is(),
+            "this log is over; it goes on under another origin",
+        ),
         check("leader", status.leader.is_none(), "no leader is known"),
     ];
     let read = if status.leader.is_none() {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ledger::{Command, Fault, Outcome, Tables, View};
-use merkle::Hash;
+use merkle::{Hash, LeafIndex};
 use note::{Limits, SignedNote};
 use proto::v1::election_server::Election;
 use proto::v1::{
     Bundle, GetBundleRequest, InitRequest, InitResponse, Initialized, ManifestVersion, Member,
-    init_response,
+    RecoverRequest, RetireRequest, RetireResponse, init_response, recover_request,
 };
 use receipt::Manifest;
 use replica::PeerNode;
@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 use super::status;
 use crate::core::Core;
 use crate::intake::{self, IntakeError};
-use crate::membership;
+use crate::{membership, recovery};
 
 /// The service.
 #[derive(Debug)]
@@ -54,7 +54,11 @@ impl Election for Service {
     async fn admit(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
         let InitRequest { bundle, members } = request.into_inner();
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
-        check(&self.core, bundle, members)?;
+        if bundle.manifests.len() > 1 {
+            recovery::check(&self.core, bundle, members)?;
+        } else {
+            check(&self.core, bundle, members)?;
+        }
         self.core.admit()?;
         Ok(Response::new(initialized(&self.core)))
     }
@@ -79,19 +83,86 @@ impl Election for Service {
             founded.map_err(|error| Status::failed_precondition(error.to_string()))?;
         }
         let command = Command::manifest(self.core.clock.millis(), start.note, start.files);
-        let answer = match propose_first(&self.core, command).await? {
-            Outcome::Refused { refusal, .. } => InitResponse {
-                result: Some(init_response::Result::Refused((&refusal).into())),
-            },
-            Outcome::Applied { .. }
-            | Outcome::AlreadyRecorded { .. }
-            | Outcome::Recorded { .. }
-            | Outcome::Corrected { .. }
-            | Outcome::Rival { .. }
-            | Outcome::Superseded { .. }
-            | Outcome::Stray { .. } => initialized(&self.core),
+        let outcome = propose_first(&self.core, command).await?;
+        Ok(Response::new(answer(&self.core, &outcome)))
+    }
+
+    async fn recover(
+        &self,
+        request: Request<tonic::Streaming<RecoverRequest>>,
+    ) -> Result<Response<InitResponse>, Status> {
+        let _alone = self
+            .starting
+            .try_lock()
+            .map_err(|_busy| Status::aborted("another start is under way on this node"))?;
+        let mut parts = request.into_inner();
+        let first = parts.message().await?.and_then(|first| first.part);
+        let Some(recover_request::Part::Start(InitRequest { bundle, members })) = first else {
+            return Err(status::invalid("a recovery begins with its start"));
         };
-        Ok(Response::new(answer))
+        let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
+        let succession = recovery::check(&self.core, bundle, members)?;
+        self.core.admit()?;
+        if !self.core.initialized() {
+            let members = succession.members.clone();
+            tracing::info!(
+                members = members.len(),
+                "founding a cluster for a recovered log"
+            );
+            let founded = self.core.replica.initialize(members).await;
+            founded.map_err(|error| Status::failed_precondition(error.to_string()))?;
+        }
+        let mut index = 0_u64;
+        while let Some(part) = parts.message().await? {
+            let Some(recover_request::Part::Leaves(leaves)) = part.part else {
+                return Err(status::invalid("after its start a recovery holds leaves"));
+            };
+            for entry in leaves.entries {
+                let place = LeafIndex::new(index);
+                succession.take(&self.core, place, entry.into()).await?;
+                index = index.saturating_add(1);
+            }
+        }
+        let outcome = succession.finish(&self.core).await?;
+        Ok(Response::new(answer(&self.core, &outcome)))
+    }
+
+    async fn retire(
+        &self,
+        request: Request<RetireRequest>,
+    ) -> Result<Response<RetireResponse>, Status> {
+        let bundle = request.into_inner().bundle;
+        let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
+        let (_, election) = recovery::open(&self.core, bundle)?;
+        let own = &self.core.whoami.origin;
+        let recovered = election.recovery_of(own).ok_or_else(|| {
+            Status::failed_precondition("no version of the bundle recovers this node's log")
+        })?;
+        let sentence = format!(
+            "the log `{own}` was recovered from its first {} leaves under another origin",
+            recovered.size
+        );
+        self.core.stop_cosigning(&sentence);
+        self.core.retired.retire(&sentence).map_err(|error| {
+            tracing::error!(%error, "that the log is over could not be kept on disk");
+            Status::internal("this node has stopped, but could not keep that on its disk")
+        })?;
+        Ok(Response::new(RetireResponse {}))
+    }
+}
+
+fn answer(core: &Core, outcome: &Outcome) -> InitResponse {
+    match outcome {
+        Outcome::Refused { refusal, .. } => InitResponse {
+            result: Some(init_response::Result::Refused(refusal.into())),
+        },
+        Outcome::Applied { .. }
+        | Outcome::AlreadyRecorded { .. }
+        | Outcome::Recorded { .. }
+        | Outcome::Corrected { .. }
+        | Outcome::Rival { .. }
+        | Outcome::Superseded { .. }
+        | Outcome::Stray { .. } => initialized(core),
     }
 }
 
@@ -142,7 +213,7 @@ fn manifest(note: &SignedNote) -> Result<Manifest, String> {
 }
 
 /// The members to begin with: exactly the manifest's nodes, each once.
-fn members_of(
+pub(crate) fn members_of(
     manifest: &Manifest,
     members: Vec<Member>,
 ) -> Result<BTreeMap<u64, PeerNode>, Status> {
@@ -183,7 +254,7 @@ fn members_of(
 /// this takes the ordinary way.
 async fn propose_first(core: &Arc<Core>, command: Command) -> Result<Outcome, Status> {
     // The first election takes as long as any; the search for a leader allows for one.
-    for _election in 0..FIRST_ELECTIONS {
+    for _election in 0..intake::FIRST_ELECTIONS {
         match intake::record(core, command.clone()).await {
             Err(IntakeError::Unavailable { .. }) => {}
             settled => return Ok(settled?),
@@ -191,9 +262,6 @@ async fn propose_first(core: &Arc<Core>, command: Command) -> Result<Outcome, St
     }
     Ok(intake::record(core, command).await?)
 }
-
-/// Elections waited for before a start is given up: about five seconds.
-const FIRST_ELECTIONS: u32 = 8;
 
 /// Every manifest version with the files they name, as this node has them.
 fn bundle<T: Tables>(view: &View<'_, T>) -> Result<Bundle, Fault> {

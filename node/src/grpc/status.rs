@@ -5,6 +5,7 @@
 //! | a limit is reached | `RESOURCE_EXHAUSTED` | waits as told, sends the same again |
 //! | no leader, no majority, shutting down | `UNAVAILABLE` | sends the same bytes to another node |
 //! | the cluster is not initialised | `FAILED_PRECONDITION` | initialises it |
+//! | the log goes on under another origin | `FAILED_PRECONDITION` | asks the nodes of the newest bundle |
 //! | the request makes no sense | `INVALID_ARGUMENT` | mends its program |
 //! | what was asked for does not exist | `NOT_FOUND` | |
 //! | this node's state is broken | `DATA_LOSS` | asks another node |
@@ -62,6 +63,7 @@ impl From<IntakeError> for Status {
                 }
                 status
             }
+            IntakeError::Retired => Self::failed_precondition(text),
             IntakeError::Stopped(_) => Self::data_loss(text),
         }
     }

@@ -89,6 +89,9 @@ impl Round {
         let (Some(charter), Some(root)) = found.await? else {
             return Ok(None);
         };
+        if charter.manifest.origin != core.whoami.origin || core.retired.is() {
+            return Ok(None);
+        }
         let checkpoint = Checkpoint {
             origin: core.whoami.origin.clone(),
             size,

@@ -71,6 +71,10 @@ async fn know_thyself(core: &Arc<Core>) -> bool {
     let Ok(Some(charter)) = core.charter_now().await else {
         return false;
     };
+    if charter.manifest.origin != core.whoami.origin {
+        // The leaves of a lost log are being taken over; this node's line comes after them.
+        return false;
+    }
     match membership::check_own_line(&core.whoami, &core.keys(), &charter.manifest) {
         Ok(()) => {
             let kind = if charter.is_rehearsal() {

@@ -2976,6 +2976,35 @@ pub struct Initialized {
     #[prost(bytes = "bytes", tag = "1")]
     pub genesis: ::prost::bytes::Bytes,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RecoverRequest {
+    #[prost(oneof = "recover_request::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<recover_request::Part>,
+}
+/// Nested message and enum types in `RecoverRequest`.
+pub mod recover_request {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Start(super::InitRequest),
+        #[prost(message, tag = "2")]
+        Leaves(super::Leaves),
+    }
+}
+/// Leaves in order of their index, at most 256 and 3 MiB in one message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Leaves {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RetireRequest {
+    /// All versions up to the recovering one; files are not needed.
+    #[prost(message, optional, tag = "1")]
+    pub bundle: ::core::option::Option<Bundle>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireResponse {}
 /// Generated client implementations.
 pub mod election_client {
     #![allow(
@@ -3127,6 +3156,49 @@ pub mod election_client {
             req.extensions_mut().insert(GrpcMethod::new("tally.v1.Election", "Init"));
             self.inner.unary(req, path, codec).await
         }
+        /// Starts an empty cluster as the successor of a log that was lost: the first message holds the
+        /// bundle with the recovering manifest version and its nodes, the others the recovered leaves in
+        /// order. Every node hears `Admit` with the same first message before.
+        pub async fn recover(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::RecoverRequest>,
+        ) -> std::result::Result<tonic::Response<super::InitResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tally.v1.Election/Recover",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Election", "Recover"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// Shows a node the version that recovers its log under another origin: from here on it signs
+        /// and accepts nothing.
+        pub async fn retire(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetireRequest>,
+        ) -> std::result::Result<tonic::Response<super::RetireResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.v1.Election/Retire");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Election", "Retire"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3157,6 +3229,19 @@ pub mod election_server {
             &self,
             request: tonic::Request<super::InitRequest>,
         ) -> std::result::Result<tonic::Response<super::InitResponse>, tonic::Status>;
+        /// Starts an empty cluster as the successor of a log that was lost: the first message holds the
+        /// bundle with the recovering manifest version and its nodes, the others the recovered leaves in
+        /// order. Every node hears `Admit` with the same first message before.
+        async fn recover(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::RecoverRequest>>,
+        ) -> std::result::Result<tonic::Response<super::InitResponse>, tonic::Status>;
+        /// Shows a node the version that recovers its log under another origin: from here on it signs
+        /// and accepts nothing.
+        async fn retire(
+            &self,
+            request: tonic::Request<super::RetireRequest>,
+        ) -> std::result::Result<tonic::Response<super::RetireResponse>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ElectionServer<T> {
@@ -3350,6 +3435,96 @@ pub mod election_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = InitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.v1.Election/Recover" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecoverSvc<T: Election>(pub Arc<T>);
+                    impl<
+                        T: Election,
+                    > tonic::server::ClientStreamingService<super::RecoverRequest>
+                    for RecoverSvc<T> {
+                        type Response = super::InitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::RecoverRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Election>::recover(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecoverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.v1.Election/Retire" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetireSvc<T: Election>(pub Arc<T>);
+                    impl<T: Election> tonic::server::UnaryService<super::RetireRequest>
+                    for RetireSvc<T> {
+                        type Response = super::RetireResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetireRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Election>::retire(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetireSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
