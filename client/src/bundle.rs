@@ -1,20 +1,23 @@
 //! The election bundle as a folder, on the wire, and fetched from a node.
 //!
 //! A bundle is a heap of files that name each other by hash, so names and order do not matter when
-//! a folder is read. Written, the manifests are `manifest-<version>.note` and the files have the
+//! a folder is read. Written, the manifests are `manifest-<version>.note` (with their code behind
+//! it, where two have one number) and the files have the
 //! names of their places in version 1; a later version's own files carry its number.
 //!
 //! Nothing here trusts anything: `receipt::Election::open` verifies the whole chain against the
 //! pinned fingerprint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use merkle::{Hash, LeafIndex, sha256};
-use note::SignedNote;
+use merkle::Hash;
+pub use proto::convert::bundle::{from_wire, to_wire};
 use proto::v1;
-use receipt::{Bundle, BundleError, BundledManifest, Election, Fingerprint, Leaf, Manifest};
+use receipt::{
+    Bundle, BundleError, BundledManifest, Election, Fingerprint, Leaf, Manifest, ShortCode,
+};
 
 use crate::connection::{self, Connections};
 
@@ -37,14 +40,18 @@ pub fn read_folder(folder: &Path) -> io::Result<Bundle> {
 pub fn write_folder(bundle: &Bundle, folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let mut names: BTreeMap<Hash, String> = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     for (note, manifest) in manifests(bundle) {
-        std::fs::write(
-            folder.join(format!("manifest-{}.note", manifest.version)),
-            note.note.bytes(),
-        )?;
+        // Successors that wait, and a version that was lost, share their number with another.
+        let name = if taken.insert(manifest.version) {
+            format!("manifest-{}", manifest.version)
+        } else {
+            let code = ShortCode::of(&note.note.text_hash());
+            format!("manifest-{}-{code}", manifest.version)
+        };
+        std::fs::write(folder.join(format!("{name}.note")), note.note.bytes())?;
         if let Some(receipt) = &note.receipt {
-            let name = format!("manifest-{}.receipt", manifest.version);
-            std::fs::write(folder.join(name), receipt)?;
+            std::fs::write(folder.join(format!("{name}.receipt")), receipt)?;
         }
         for (place, hash) in places(&manifest) {
             names.entry(hash).or_insert_with(|| match manifest.version {
@@ -87,45 +94,6 @@ fn places(manifest: &Manifest) -> [(&'static str, Hash); 5] {
         ("policy.receipt", manifest.receipt_policy),
         ("policy.final", manifest.final_policy),
     ]
-}
-
-/// The bundle as it travels.
-pub fn to_wire(bundle: &Bundle) -> v1::Bundle {
-    let version = |bundled: &BundledManifest| v1::ManifestVersion {
-        note: bundled.note.bytes().to_vec().into(),
-        leaf_index: bundled.leaf.map(LeafIndex::get),
-    };
-    v1::Bundle {
-        manifests: bundle.manifests.iter().map(version).collect(),
-        files: bundle
-            .files
-            .values()
-            .map(|file| file.clone().into())
-            .collect(),
-    }
-}
-
-/// A bundle as it was received; `None` if a manifest is not even a note.
-pub fn from_wire(wire: v1::Bundle) -> Option<Bundle> {
-    let version = |version: v1::ManifestVersion| {
-        Some(BundledManifest {
-            note: SignedNote::parse(&version.note).ok()?,
-            leaf: version.leaf_index.map(LeafIndex::new),
-            receipt: None,
-        })
-    };
-    Some(Bundle {
-        manifests: wire
-            .manifests
-            .into_iter()
-            .map(version)
-            .collect::<Option<_>>()?,
-        files: wire
-            .files
-            .into_iter()
-            .map(|file| (sha256(&file), file.to_vec()))
-            .collect(),
-    })
 }
 
 /// Why no bundle could be fetched.

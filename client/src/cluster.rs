@@ -1,10 +1,11 @@
-//! Starting an empty cluster, once, with the manifest whose fingerprint every node has pinned.
+//! Starting an empty cluster, once, with the manifest whose fingerprint every node has pinned; or
+//! as the successor of a log that was lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::v1;
-use receipt::{Bundle, Election};
+use receipt::{Bundle, Election, Manifest, NodeLine};
 
 use crate::answer::{Refused, Trouble};
 use crate::bundle;
@@ -64,6 +65,105 @@ pub async fn initialize(
     election: &Election,
     clock: &impl Clock,
 ) -> Result<(), Error> {
+    let members = members_of(connections, &election.first().manifest().nodes, clock).await?;
+    if !started(connections, 1).await {
+        admit(connections, bundle, &members).await?;
+        init(connections, bundle, members).await?;
+    }
+    until_started(connections, 1, clock).await
+}
+
+/// Starts the nodes of a recovering version with the leaves that were recovered: every node is let
+/// in, one of them takes over the leaves and then the version, and each has to have them. Running
+/// it again goes on where it broke off.
+pub async fn recover(
+    connections: &Connections,
+    bundle: &Bundle,
+    manifest: &Manifest,
+    leaves: &[Vec<u8>],
+    clock: &impl Clock,
+) -> Result<(), Error> {
+    let size = u64::try_from(leaves.len())
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    let members = members_of(connections, &manifest.nodes, clock).await?;
+    if !started(connections, size).await {
+        let start = v1::InitRequest {
+            bundle: Some(bundle::to_wire(bundle)),
+            members,
+        };
+        admit_all(connections, &start).await?;
+        let parts = recovery_of(start, leaves);
+        let patience =
+            START.saturating_add(PER_LEAF.saturating_mul(size.try_into().unwrap_or(u32::MAX)));
+        let answer = connections
+            .one(0, patience, |channel| {
+                let parts = parts.clone();
+                async move {
+                    connection::election_client(channel)
+                        .recover(futures::stream::iter(parts))
+                        .await
+                }
+            })
+            .await;
+        settled(connections, answer)?;
+    }
+    until_started(connections, size, clock).await
+}
+
+/// How long a leaf may take to be committed and applied again, at the slowest.
+const PER_LEAF: Duration = Duration::from_millis(50);
+/// Leaves and bytes of one message.
+const LEAVES: usize = 256;
+const BYTES: usize = 3 * 1024 * 1024;
+
+/// The start and the leaves as messages.
+fn recovery_of(start: v1::InitRequest, leaves: &[Vec<u8>]) -> Vec<v1::RecoverRequest> {
+    use v1::recover_request::Part;
+    let mut parts = vec![Part::Start(start)];
+    let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+    for leaf in leaves {
+        if entries.len() >= LEAVES || bytes.saturating_add(leaf.len()) > BYTES {
+            let entries = std::mem::take(&mut entries);
+            parts.push(Part::Leaves(v1::Leaves { entries }));
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(leaf.len());
+        entries.push(leaf.clone().into());
+    }
+    parts.push(Part::Leaves(v1::Leaves { entries }));
+    parts
+        .into_iter()
+        .map(|part| v1::RecoverRequest { part: Some(part) })
+        .collect()
+}
+
+/// Shows nodes of the old log that it goes on elsewhere; each that answers signs nothing more.
+pub async fn retire(
+    connections: &Connections,
+    bundle: &Bundle,
+) -> Vec<(NodeAddress, Result<(), Trouble>)> {
+    let request = v1::RetireRequest {
+        bundle: Some(bundle::to_wire(bundle)),
+    };
+    let answers = connections
+        .all(STATUS, |channel| {
+            let request = request.clone();
+            async move { connection::election_client(channel).retire(request).await }
+        })
+        .await;
+    answers
+        .into_iter()
+        .map(|(address, answer)| (address, answer.map(|_| ())))
+        .collect()
+}
+
+/// The nodes as they describe themselves, when they are exactly those that the manifest names.
+async fn members_of(
+    connections: &Connections,
+    nodes: &[NodeLine],
+    clock: &impl Clock,
+) -> Result<Vec<v1::Member>, Error> {
     let up_by = clock.monotonic().saturating_add(UP);
     let members = loop {
         match members(connections).await {
@@ -72,7 +172,6 @@ pub async fn initialize(
             known => break known?,
         }
     };
-    let nodes = &election.first().manifest().nodes;
     let all_named = nodes.iter().all(|node| members.contains_key(&node.ordinal));
     if members.len() != nodes.len() || !all_named {
         return Err(Error::OtherNodes {
@@ -80,13 +179,16 @@ pub async fn initialize(
             answered: members.len(),
         });
     }
-    if !started(connections).await {
-        let members = members.into_values().collect::<Vec<_>>();
-        admit(connections, bundle, &members).await?;
-        init(connections, bundle, members).await?;
-    }
+    Ok(members.into_values().collect())
+}
+
+async fn until_started(
+    connections: &Connections,
+    size: u64,
+    clock: &impl Clock,
+) -> Result<(), Error> {
     let deadline = clock.monotonic().saturating_add(START);
-    while !started(connections).await {
+    while !started(connections, size).await {
         if clock.monotonic() >= deadline {
             return Err(Error::NotYet);
         }
@@ -144,6 +246,10 @@ async fn admit(
         bundle: Some(bundle::to_wire(bundle)),
         members: members.to_vec(),
     };
+    admit_all(connections, &request).await
+}
+
+async fn admit_all(connections: &Connections, request: &v1::InitRequest) -> Result<(), Error> {
     let answers = connections
         .all(START, |channel| {
             let request = request.clone();
@@ -174,6 +280,14 @@ async fn init(
             async move { connection::election_client(channel).init(request).await }
         })
         .await;
+    settled(connections, answer)
+}
+
+/// What the node that begins has said.
+fn settled(
+    connections: &Connections,
+    answer: Result<v1::InitResponse, Trouble>,
+) -> Result<(), Error> {
     let first = || connections.address(0).cloned();
     match answer {
         Ok(response) => match response.result {
@@ -191,12 +305,12 @@ async fn init(
     }
 }
 
-/// Whether every node has applied the manifest.
-async fn started(connections: &Connections) -> bool {
+/// Whether every node has applied that many leaves.
+async fn started(connections: &Connections, size: u64) -> bool {
     let statuses = statuses(connections).await;
     statuses
         .iter()
-        .all(|(_, status)| status.as_ref().is_ok_and(|status| status.tree_size > 0))
+        .all(|(_, status)| status.as_ref().is_ok_and(|status| status.tree_size >= size))
 }
 
 /// Every node's status, asked at once.

@@ -8,4 +8,6 @@ mod failover;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod refusals;

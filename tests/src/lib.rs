@@ -11,3 +11,4 @@ pub mod exports;
 pub mod ports;
 pub mod process;
 pub mod stage;
+pub mod succession;

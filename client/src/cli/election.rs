@@ -484,13 +484,13 @@ impl Shown {
     }
 }
 
-fn origin(text: &str) -> Result<Origin, String> {
+pub(crate) fn origin(text: &str) -> Result<Origin, String> {
     Origin::parse_election(text)
         .map_err(|_| format!("`{text}` is not an origin: at most 64 of a-z 0-9 . / -"))
 }
 
 /// Reads `clients,peers,operations`.
-fn addresses(text: &str) -> Result<[SocketAddr; 3], String> {
+pub(crate) fn addresses(text: &str) -> Result<[SocketAddr; 3], String> {
     let parse = |part: &str| {
         part.parse::<SocketAddr>()
             .map_err(|error| format!("`{part}`: {error}"))

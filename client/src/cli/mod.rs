@@ -36,6 +36,7 @@ mod output;
 mod prompts;
 mod receipt;
 mod recount;
+mod recover;
 mod reference;
 mod remarks;
 mod results;
@@ -139,6 +140,8 @@ enum Verb {
     Status(status::Status),
     #[command(subcommand)]
     Log(log::Verb),
+    #[command(subcommand)]
+    Recover(recover::Verb),
     Attest(attest::Attest),
     Review(review::Review),
     Void(void::Void),
@@ -221,6 +224,7 @@ fn dispatch(verb: Verb, output: Output) -> Outcome {
         Verb::Feed(verb) => verb.run(output),
         Verb::Status(verb) => verb.run(output),
         Verb::Log(verb) => verb.run(output),
+        Verb::Recover(verb) => verb.run(output),
         Verb::Attest(verb) => verb.run(output),
         Verb::Review(verb) => verb.run(output),
         Verb::Void(verb) => verb.run(output),

@@ -5,7 +5,9 @@ use std::fmt;
 
 use caucus::{Roll, RollEntry, RollKind, Slot, SubmissionId, UnitId};
 use merkle::{Hash, sha256};
-use note::{CosignerKey, KeyName, Limits, NoteError, SignedNote, SignerKey, UnixSeconds, b64};
+use note::{
+    CosignerKey, KeyName, Limits, NoteError, Origin, SignedNote, SignerKey, UnixSeconds, b64,
+};
 use receipt::leaf::Role;
 use receipt::{
     Authority, Bundle, BundledManifest, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId,
@@ -257,16 +259,37 @@ fn make_units(plan: &Plan, random: &mut impl Random) -> Result<BTreeMap<UnitId, 
 }
 
 fn make_nodes(plan: &Plan, random: &mut impl Random) -> Result<Vec<NodeKeys>, Error> {
-    let make = |node: &NodePlan| {
-        let cosigner = format!("{}/{}", plan.origin, node.id);
-        Ok(NodeKeys {
-            ordinal: node.ordinal,
-            id: node.id.clone(),
-            log: SignerKey::from_seed(plan.origin.key_name().clone(), random.seed()),
-            cosigner: CosignerKey::from_seed(key_name(&cosigner)?, random.seed()),
-        })
-    };
-    plan.nodes.iter().map(make).collect()
+    plan.nodes
+        .iter()
+        .map(|node| make_node(&plan.origin, node, random))
+        .collect()
+}
+
+/// Makes the two keys of a node for the log of this origin.
+pub fn make_node(
+    origin: &Origin,
+    node: &NodePlan,
+    random: &mut impl Random,
+) -> Result<NodeKeys, Error> {
+    let cosigner = format!("{origin}/{}", node.id);
+    Ok(NodeKeys {
+        ordinal: node.ordinal,
+        id: node.id.clone(),
+        log: SignerKey::from_seed(origin.key_name().clone(), random.seed()),
+        cosigner: CosignerKey::from_seed(key_name(&cosigner)?, random.seed()),
+    })
+}
+
+impl NodeKeys {
+    /// The node's line in a manifest.
+    pub fn line(&self) -> NodeLine {
+        NodeLine {
+            ordinal: self.ordinal,
+            id: self.id.clone(),
+            log: self.log.verifier().clone(),
+            cosigner: self.cosigner.verifier().clone(),
+        }
+    }
 }
 
 fn make_roll(units: &BTreeMap<UnitId, UnitKeys>) -> Result<Roll, Error> {
@@ -317,12 +340,6 @@ fn manifest_without_files(
         .map(|key| key.verifier().name().clone())
         .collect();
     names.sort();
-    let line = |node: &NodeKeys| NodeLine {
-        ordinal: node.ordinal,
-        id: node.id.clone(),
-        log: node.log.verifier().clone(),
-        cosigner: node.cosigner.verifier().clone(),
-    };
     let unknown = sha256(b"");
     Manifest {
         header: Header {
@@ -343,7 +360,7 @@ fn manifest_without_files(
             names,
         },
         keys,
-        nodes: nodes.iter().map(line).collect(),
+        nodes: nodes.iter().map(NodeKeys::line).collect(),
         spares: Vec::new(),
         witnesses: Vec::new(),
         opens: plan.opens,

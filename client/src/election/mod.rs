@@ -10,11 +10,13 @@
 
 mod make;
 mod plan;
+mod recover;
 mod shape;
 mod size;
 mod write;
 
-pub use make::{Error, Files, Made, NodeKeys, UnitKeys, make};
+pub use make::{Error, Files, Made, NodeKeys, UnitKeys, make, make_node};
 pub use plan::{NodePlan, Plan};
+pub use recover::{RecoverError, Recovering, recovering};
 pub use shape::small_roster;
-pub use write::{WriteError, Written, node_config, write};
+pub use write::{Desk, WriteError, Written, node_config, write, write_node};

@@ -15,10 +15,11 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use caucus::ElectionId;
 use merkle::Hash;
 use note::{SignerKey, UnixSeconds, b64};
 
-use super::make::{Made, UnitKeys};
+use super::make::{Made, NodeKeys, UnitKeys};
 use super::plan::NodePlan;
 use crate::bundle;
 use crate::certificate::{self, Authority, NodeName};
@@ -139,41 +140,71 @@ fn write_nodes(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Vec<PathB
         authority.pair().certificate.as_bytes(),
     )?;
     put_secret(&folder.join("ca.key"), &authority.pair().key)?;
-    let mut configs = Vec::new();
-    for (plan, keys) in made.plan.nodes.iter().zip(&made.nodes) {
-        let name = NodeName {
-            election: &made.plan.election,
-            id: plan.id.as_str(),
-            ordinal: plan.ordinal,
-        };
-        let folder = folder.join("nodes").join(plan.id.as_str());
-        make_folder(&folder)?;
-        put_secret(
-            &folder.join("log.key"),
-            &format!("{}\n", keys.log.to_secret_text()),
-        )?;
-        put_secret(
-            &folder.join("cosigner.key"),
-            &format!("{}\n", keys.cosigner.to_secret_text()),
-        )?;
-        let api = authority.api(&name, &[plan.api.ip().to_string()], now)?;
-        let peer = authority.peer(&name, now)?;
-        for (kind, pair) in [("api", api), ("peer", peer)] {
-            put(
-                &folder.join(format!("{kind}.crt")),
-                pair.certificate.as_bytes(),
-            )?;
-            put_secret(&folder.join(format!("{kind}.key")), &pair.key)?;
-        }
+    let pairs = made.plan.nodes.iter().zip(&made.nodes);
+    pairs
+        .map(|(plan, keys)| {
+            let folder = folder.join("nodes").join(plan.id.as_str());
+            let desk = Desk {
+                election: &made.plan.election,
+                genesis: &made.genesis,
+                authority: &authority,
+            };
+            write_node(&folder, &desk, plan, keys, now)
+        })
+        .collect()
+}
+
+/// What all nodes of a desk share.
+#[derive(Debug)]
+pub struct Desk<'d> {
+    /// The contest's name.
+    pub election: &'d ElectionId,
+    /// The hash of the first manifest, which nodes pin.
+    pub genesis: &'d Hash,
+    /// Signs their certificates.
+    pub authority: &'d Authority,
+}
+
+/// Writes one node's folder: keys, certificates, configuration. Gives back the configuration.
+pub fn write_node(
+    folder: &Path,
+    desk: &Desk<'_>,
+    plan: &NodePlan,
+    keys: &NodeKeys,
+    now: UnixSeconds,
+) -> Result<PathBuf, WriteError> {
+    let name = NodeName {
+        election: desk.election,
+        id: plan.id.as_str(),
+        ordinal: plan.ordinal,
+    };
+    make_folder(folder)?;
+    put_secret(
+        &folder.join("log.key"),
+        &format!("{}\n", keys.log.to_secret_text()),
+    )?;
+    put_secret(
+        &folder.join("cosigner.key"),
+        &format!("{}\n", keys.cosigner.to_secret_text()),
+    )?;
+    let api = desk
+        .authority
+        .api(&name, &[plan.api.ip().to_string()], now)?;
+    let peer = desk.authority.peer(&name, now)?;
+    for (kind, pair) in [("api", api), ("peer", peer)] {
         put(
-            &folder.join("ca.crt"),
-            authority.pair().certificate.as_bytes(),
+            &folder.join(format!("{kind}.crt")),
+            pair.certificate.as_bytes(),
         )?;
-        let config = folder.join("node.toml");
-        put(&config, node_config(plan, &made.genesis).as_bytes())?;
-        configs.push(config);
+        put_secret(&folder.join(format!("{kind}.key")), &pair.key)?;
     }
-    Ok(configs)
+    put(
+        &folder.join("ca.crt"),
+        desk.authority.pair().certificate.as_bytes(),
+    )?;
+    let config = folder.join("node.toml");
+    put(&config, node_config(plan, desk.genesis).as_bytes())?;
+    Ok(config)
 }
 
 /// The configuration of one node whose keys and certificates lie beside it.

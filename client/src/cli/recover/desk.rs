@@ -1,0 +1,266 @@
+//! `tally recover manifest`: the version that goes on from a copy of a lost log.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use merkle::sha256;
+use note::{Origin, SignedNote};
+use receipt::leaf::Role;
+use receipt::{Leaf, NodeId, NodeLine, ShortCode};
+use serde::Serialize;
+
+use crate::bundle;
+use crate::certificate::{Authority, Pair};
+use crate::cli::args::Trust;
+use crate::cli::election::{addresses, origin};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::Output;
+use crate::cli::{files, log, trust};
+use crate::clock::{Clock as _, SystemClock};
+use crate::election::{Desk, NodePlan, Recovering, make_node, recovering, write_node};
+use crate::random::SystemRandom;
+
+/// Make the version that goes on from a copy of the log, under a new name and with new nodes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The text is written unsigned, with its policy files: carry the folder to the authority, have
+`manifest.txt` signed, and put the note and the policies into the bundle's folder. Each new node's
+line comes from the keys that were made on it. The old name, old ids and old keys are never used
+again.
+
+With --development, for a desk: keys, certificates and configurations of the new nodes are made here
+and the authority's keys of that folder sign at once.
+
+Examples:
+  tally recover manifest --from copy --origin tally.example/caucus/r2 --out recovery \\
+      --line r11.line --line r12.line --line r13.line
+  tally recover manifest --from copy --origin tally.example/caucus/r2 --out recovery \\
+      --development night --node 127.0.0.1:7200,127.0.0.1:7201,127.0.0.1:7202 …")]
+pub(crate) struct Manifest {
+    /// A copy of the log: the longest that is sound.
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// The new log's name.
+    #[arg(long, value_parser = origin)]
+    origin: Origin,
+    /// Where to write; a new folder.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A file with a new node's line: `<ordinal> <id> <log vkey> <cosigner vkey>`.
+    #[arg(
+        long = "line",
+        value_name = "FILE",
+        required_unless_present = "development"
+    )]
+    lines: Vec<PathBuf>,
+    /// The folder that `election new --development` made.
+    #[arg(long, value_name = "DIR", conflicts_with = "lines", requires = "node")]
+    development: Option<PathBuf>,
+    /// Addresses of one new node: clients, peers, operations; once for each.
+    #[arg(long = "node", value_name = "IP:PORT,IP:PORT,IP:PORT", value_parser = addresses)]
+    node: Vec<[SocketAddr; 3]>,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+#[derive(Serialize)]
+struct Written {
+    folder: String,
+    version: u64,
+    origin: String,
+    size: u64,
+    root: String,
+    code: String,
+    signed: bool,
+    node_configs: Vec<String>,
+}
+
+impl Manifest {
+    pub(crate) fn run(self, output: Output) -> Outcome {
+        let opened = trust::open_folder(&self.trust)?;
+        let election = &opened.election;
+        let leaves = log::read_leaves(&self.from)?;
+        let now = SystemClock::start().unix();
+        let mut random = SystemRandom;
+        let first = election
+            .versions()
+            .iter()
+            .flat_map(|version| {
+                version
+                    .manifest()
+                    .nodes
+                    .iter()
+                    .chain(&version.manifest().spares)
+            })
+            .map(|line| line.ordinal)
+            .max()
+            .unwrap_or(0)
+            .saturating_add(1);
+        let mut made = Vec::new();
+        for (addresses, ordinal) in self.node.iter().zip(first..) {
+            let [api, peers, operations] = *addresses;
+            let id = NodeId::parse(&format!("r{ordinal}"))
+                .ok_or_else(|| Failure::new(Exit::Usage, "too many nodes for their ids"))?;
+            let plan = NodePlan {
+                ordinal,
+                id,
+                api,
+                peers,
+                operations,
+            };
+            let keys = make_node(&self.origin, &plan, &mut random)
+                .map_err(|error| Failure::new(Exit::Usage, "cannot make keys").because(&error))?;
+            made.push((plan, keys));
+        }
+        let nodes = if made.is_empty() {
+            self.lines
+                .iter()
+                .map(|file| read_line(file))
+                .collect::<Outcome<Vec<_>>>()?
+        } else {
+            made.iter().map(|(_, keys)| keys.line()).collect()
+        };
+        let recovering = recovering(
+            election,
+            &leaves,
+            self.origin.clone(),
+            nodes,
+            &mut random,
+            now,
+        )
+        .map_err(|error| {
+            Failure::new(Exit::Usage, "there is no version to go on with").because(&error)
+        })?;
+        make_folder(&self.out)?;
+        let text = recovering.manifest.text();
+        files::write_new(&self.out.join("manifest.txt"), text.as_bytes())?;
+        let [receipt, fin] = &recovering.policies;
+        files::write_new(&self.out.join("policy.receipt.txt"), receipt.as_bytes())?;
+        files::write_new(&self.out.join("policy.final.txt"), fin.as_bytes())?;
+        let mut node_configs = Vec::new();
+        if let Some(development) = &self.development {
+            let note = sign(development, &recovering)?;
+            files::write_new(&self.out.join("manifest.note"), note.bytes())?;
+            let mut whole = opened.bundle.clone();
+            whole.manifests.push(receipt::BundledManifest {
+                note,
+                leaf: None,
+                receipt: None,
+            });
+            for file in &recovering.policies {
+                whole
+                    .files
+                    .insert(sha256(file.as_bytes()), file.clone().into_bytes());
+            }
+            let folder = self.out.join("bundle");
+            bundle::write_folder(&whole, &folder).map_err(|error| {
+                Failure::new(Exit::Failed, format!("cannot write `{}`", folder.display()))
+                    .because(&error)
+            })?;
+            let authority = authority(development)?;
+            let desk = Desk {
+                election: election.id(),
+                genesis: election.genesis(),
+                authority: &authority,
+            };
+            for (plan, keys) in &made {
+                let folder = self.out.join("nodes").join(plan.id.as_str());
+                let config = write_node(&folder, &desk, plan, keys, now).map_err(|error| {
+                    Failure::new(Exit::Failed, "a node's folder was not written").because(&error)
+                })?;
+                node_configs.push(config.display().to_string());
+            }
+        }
+        self.say(output, &recovering, node_configs)
+    }
+
+    fn say(&self, output: Output, recovering: &Recovering, node_configs: Vec<String>) -> Outcome {
+        let manifest = &recovering.manifest;
+        let Some(recovered) = &manifest.recovered else {
+            return Err(Failure::new(Exit::Failed, "the version recovers nothing"));
+        };
+        let written = Written {
+            folder: self.out.display().to_string(),
+            version: manifest.version,
+            origin: manifest.origin.to_string(),
+            size: recovered.size.get(),
+            root: note::b64::encode_hash(&recovered.root),
+            code: ShortCode::of(&sha256(manifest.text().as_bytes())).to_string(),
+            signed: self.development.is_some(),
+            node_configs,
+        };
+        output.result("tally.recovery-manifest/v1", &written, || {
+            let next = if written.signed {
+                "signed with the authority's keys of that folder; start the new nodes, then `tally recover start`"
+            } else {
+                "have manifest.txt signed by the authority, then put note and policies into the bundle"
+            };
+            format!(
+                "manifest {} recovers {} leaves under {}, code {}\n{next}",
+                written.version, written.size, written.origin, written.code
+            )
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Signs with as many of the authority's keys as must.
+fn sign(development: &Path, recovering: &Recovering) -> Outcome<SignedNote> {
+    let folder = development.join("keys").join(Role::Authority.to_string());
+    let text = recovering.manifest.text();
+    let need = usize::try_from(recovering.manifest.authority.threshold).unwrap_or(usize::MAX);
+    let lines = (1..=need)
+        .map(|number| {
+            let key = files::read_key(&folder.join(format!("A{number}.key")))?;
+            Ok(key.sign(&text))
+        })
+        .collect::<Outcome<Vec<_>>>()?;
+    let unsound = |error: String| Failure::new(Exit::Usage, "the version is not sound").why(error);
+    let note = SignedNote::assemble(&text, lines).map_err(|error| unsound(error.to_string()))?;
+    Leaf::parse(&note).map_err(|error| unsound(error.to_string()))?;
+    Ok(note)
+}
+
+fn authority(development: &Path) -> Outcome<Authority> {
+    let pair = Pair {
+        certificate: files::read_text(&development.join("ca.crt"))?,
+        key: files::read_text(&development.join("ca.key"))?,
+    };
+    Authority::open(pair).map_err(|error| {
+        Failure::new(Exit::Usage, "the certificate authority cannot be used").because(&error)
+    })
+}
+
+/// A node's line, as a manifest has it.
+fn read_line(file: &Path) -> Outcome<NodeLine> {
+    let text = files::read_text(file)?;
+    let line = text.trim_end();
+    let line = line.strip_prefix("node ").unwrap_or(line);
+    let words: Vec<&str> = line.split(' ').collect();
+    let parsed = match words.as_slice() {
+        [ordinal, id, log, cosigner] => (|| {
+            Some(NodeLine {
+                ordinal: caucus::parse_number(ordinal)?,
+                id: NodeId::parse(id)?,
+                log: note::VerifierKey::parse(log).ok()?,
+                cosigner: note::VerifierKey::parse(cosigner).ok()?,
+            })
+        })(),
+        _ => None,
+    };
+    parsed.ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            format!("`{}` is not a node's line", file.display()),
+        )
+        .now("it is `<ordinal> <id> <log vkey> <cosigner vkey>`, as the node's keys were made")
+    })
+}
+
+fn make_folder(folder: &Path) -> Outcome<()> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot make `{}`", folder.display())).because(&error)
+    })
+}
