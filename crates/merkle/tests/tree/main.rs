@@ -6,4 +6,6 @@ mod properties;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod tiles;
+#[cfg(test)]
 mod vectors;

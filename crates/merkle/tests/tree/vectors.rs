@@ -2,8 +2,8 @@
 //! reference tree of 8 leaves), Tessera's golden log of 0 to 15 entries, Sigsum's proof lists.
 
 use merkle::{
-    ConsistencyProof, EMPTY_ROOT, Frontier, Hash, InclusionProof, LeafHash, LeafIndex, Node,
-    TreeSize, leaf_hash,
+    ConsistencyProof, EMPTY_ROOT, EntryBundle, Frontier, Hash, InclusionProof, LeafHash, LeafIndex,
+    Node, Tile, TreeSize, leaf_hash,
 };
 use serde_json::Value;
 
@@ -198,4 +198,38 @@ fn sigsums_inclusion_lists_are_accepted_and_refused_as_there() {
             assert_eq!(verified.is_ok(), accepted, "{list}: {case}");
         }
     }
+}
+
+/// Every tile and every bundle of Tessera's golden log, byte for byte.
+#[test]
+fn tiles_are_those_of_another_program() {
+    let Some(golden) = read("tlog_tiles_tessera_testdata.json") else {
+        return;
+    };
+    let files = golden["files_b64"].as_object().unwrap();
+    let bytes = |path: &str| base64(files[path].as_str().unwrap());
+    let whole = EntryBundle {
+        index: 0,
+        width: 15,
+    };
+    let last = bytes(&whole.path());
+    let entries = whole.decode(&last).unwrap();
+    assert_eq!((entries[0], entries[14]), (&b"one"[..], &b"fivten"[..]));
+    let (mut tiles, mut bundles) = (0, 0);
+    for path in files.keys().filter(|path| path.starts_with("tile/")) {
+        if let Some(bundle) = EntryBundle::parse(path) {
+            let own = entries[..usize::from(bundle.width)].iter().copied();
+            assert_eq!(EntryBundle::encode(own).unwrap(), bytes(path), "{path}");
+            bundles += 1;
+        } else {
+            let tile = Tile::parse(path).unwrap_or_else(|| panic!("{path}"));
+            let hashes = tile.decode(&bytes(path)).unwrap();
+            let own = entries.iter().map(|entry| *leaf_hash(entry).as_hash());
+            let own: Vec<Hash> = own.take(usize::from(tile.width)).collect();
+            assert_eq!(hashes, own, "{path}");
+            assert_eq!(Tile::encode(&hashes), bytes(path), "{path}");
+            tiles += 1;
+        }
+    }
+    assert_eq!((tiles, bundles), (15, 15));
 }
