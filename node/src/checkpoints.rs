@@ -164,7 +164,27 @@ impl Checkpoints {
         first.map_or(Ok(None), |size| shelf.read(size))
     }
 
-    /// The size of that checkpoint.
+    /// The newest checkpoint whose tree has at most `size` leaves. A checkpoint may be learnt from
+    /// a peer before its last leaves are applied here.
+    pub(crate) fn newest_within(&self, size: TreeSize) -> io::Result<Option<SignedCheckpoint>> {
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = shelf.newest_within(size);
+        newest.map_or(Ok(None), |size| shelf.read(size))
+    }
+
+    /// The size of that checkpoint; zero where there is none.
+    pub(crate) fn newest_size_within(&self, size: TreeSize) -> TreeSize {
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.newest_within(size).unwrap_or_default()
+    }
+
+    /// The checkpoint that was published of exactly this size.
+    pub(crate) fn of_size(&self, size: TreeSize) -> io::Result<Option<SignedCheckpoint>> {
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.read(size)
+    }
+
+    /// The size of the first published checkpoint whose tree holds this leaf.
     pub(crate) fn covering_size(&self, leaf: LeafIndex) -> Option<TreeSize> {
         let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.covering(leaf)
@@ -218,6 +238,11 @@ impl Shelf {
     fn covering(&self, leaf: LeafIndex) -> Option<TreeSize> {
         let mut larger = self.places.range(leaf.size_with()..);
         larger.next().map(|(size, _)| *size)
+    }
+
+    fn newest_within(&self, size: TreeSize) -> Option<TreeSize> {
+        let mut within = self.places.range(..=size);
+        within.next_back().map(|(size, _)| *size)
     }
 
     fn newest(&self) -> io::Result<Option<SignedCheckpoint>> {
@@ -325,6 +350,26 @@ mod tests {
         assert_eq!(covering(&checkpoints, 8), Some(9));
         assert_eq!(covering(&checkpoints, 9), None);
         assert_eq!(checkpoints.newest_size().get(), 9);
+    }
+
+    /// A node that has applied fewer leaves than the newest checkpoint covers shows an older one.
+    #[test]
+    fn the_newest_within_a_size_is_the_largest_that_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::open(&folder.path().join("checkpoints.log")).unwrap();
+        for size in [3, 9, 5] {
+            checkpoints.keep(signed(size, &[1, 2])).unwrap();
+        }
+        for (applied, expected) in [(2, 0), (3, 3), (4, 3), (8, 5), (9, 9), (90, 9)] {
+            let applied = TreeSize::new(applied);
+            let found = checkpoints.newest_within(applied).unwrap();
+            let found = found.map_or(0, |signed| signed.checkpoint().size.get());
+            assert_eq!(found, expected, "{applied} applied");
+            assert_eq!(checkpoints.newest_size_within(applied).get(), expected);
+        }
+        let exact = checkpoints.of_size(TreeSize::new(5)).unwrap();
+        assert_eq!(exact, Some(signed(5, &[1, 2])));
+        assert_eq!(checkpoints.of_size(TreeSize::new(4)).unwrap(), None);
     }
 
     #[test]

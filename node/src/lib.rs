@@ -1,9 +1,9 @@
 //! The tally node: one process of a cluster that records signed reports and hands out receipts.
 //!
 //! ```text
-//!  chairs ─► grpc/submit ─► intake ─► auth ─► replica ─► ledger, on every node
-//!                │            └► peers (forwarded once)        │ applied
-//!            receipts ◄─ checkpoints ◄─ tasks/cosign ◄─ a majority's cosigners
+//!  chairs ─► grpc, http ─► submissions ─► intake ─► auth ─► replica ─► ledger, on every node
+//!                              │            └► peers (forwarded once)        │ applied
+//!                          receipts ◄─ checkpoints ◄─ tasks/cosign ◄─ a majority's cosigners
 //! ```
 //! [`Node::start`] opens everything in the order in which it can fail and returns a
 //! [`RunningNode`]; [`RunningNode::stop`] hands leadership over and closes everything in reverse.
@@ -26,6 +26,7 @@ mod evidence;
 mod figures;
 mod gossip;
 mod grpc;
+mod http;
 mod intake;
 mod keys;
 mod listeners;
@@ -39,6 +40,7 @@ mod receipts;
 mod recovery;
 mod retired;
 mod start_error;
+mod submissions;
 mod tasks;
 mod tls;
 mod vetting;

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::peers;
 use crate::start_error::StartError;
-use crate::{operations, tls};
+use crate::{http, operations, tls};
 
 /// The ports, bound and not yet served.
 #[derive(Debug)]
@@ -56,12 +57,13 @@ fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener, Star
     })
 }
 
-/// Serves the public API until `handle` is told to stop.
+/// Serves the public API, gRPC and HTTP on one port, until `handle` is told to stop.
 pub(crate) async fn serve_api(
     listener: TcpListener,
     certificate: RustlsConfig,
     handle: Handle<SocketAddr>,
     routes: tonic::service::Routes,
+    pages: Router,
 ) -> io::Result<()> {
     let acceptor = RustlsAcceptor::new(certificate)
         .handshake_timeout(HANDSHAKE)
@@ -76,7 +78,9 @@ pub(crate) async fn serve_api(
     let router = routes
         .prepare()
         .into_axum_router()
-        .merge(operations::public());
+        .merge(operations::public())
+        .merge(pages)
+        .fallback(http::unknown);
     server.serve(router.into_make_service()).await
 }
 

@@ -22,6 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Api, Config};
 use crate::core::{Core, CoreParts, Whoami};
 use crate::grpc;
+use crate::http;
 use crate::keys::NodeKeys;
 use crate::listeners::{Listeners, serve_api, serve_operations, serve_peers};
 use crate::open::{self, ApplyTimes, Opened};
@@ -167,7 +168,13 @@ impl RunningNode {
         spawn_tasks(&tasks, &core, &health);
         let (api_config, certificate) = (api.0, RustlsConfig::from_config(api.1));
         let (handle, peers) = (Handle::new(), CancellationToken::new());
-        let api = serve_api(listeners.api, certificate.clone(), handle.clone(), routes);
+        let api = serve_api(
+            listeners.api,
+            certificate.clone(),
+            handle.clone(),
+            routes,
+            http::router(&core),
+        );
         let operations = serve_operations(listeners.operations, Arc::clone(&core), peers.clone());
         let others = serve_peers(
             listeners.peers,

@@ -30,7 +30,7 @@ use tonic_health::server::HealthReporter;
 use crate::core::Core;
 
 /// The largest request but one: a note of 8,192 bytes with its frame.
-const MAX_REQUEST: usize = 16 * 1024;
+pub(crate) const MAX_REQUEST: usize = 16 * 1024;
 
 /// The largest request: a manifest with roster and roll, as the largest command has them.
 const MAX_INIT: usize = replica::codec::MAX_COMMAND_BYTES;

@@ -19,6 +19,7 @@ use tonic::metadata::MetadataValue;
 use crate::admission::RETRY_AFTER;
 use crate::core::ReadError;
 use crate::intake::IntakeError;
+use crate::submissions::TakeError;
 
 /// When to try again, in milliseconds; the name is gRPC's own.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
@@ -65,6 +66,17 @@ impl From<IntakeError> for Status {
             }
             IntakeError::Retired => Self::failed_precondition(text),
             IntakeError::Stopped(_) => Self::data_loss(text),
+        }
+    }
+}
+
+impl From<TakeError> for Status {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Rejected(reason) => rejected(reason),
+            TakeError::NotInitialized => not_initialized(),
+            TakeError::Intake(error) => error.into(),
+            TakeError::Read(error) => error.into(),
         }
     }
 }

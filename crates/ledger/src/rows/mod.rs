@@ -361,6 +361,21 @@ pub(crate) fn leaf_by_hash<T: Tables>(
     .map(|row| row.0))
 }
 
+/// The leaves whose hashes begin with these bytes.
+pub(crate) fn leaves_by_prefix<T: Tables>(
+    tables: &T,
+    prefix: &[u8],
+) -> Result<Vec<LeafRef>, Fault> {
+    rows_under(tables, Table::LeafHash, prefix, |rest, value| {
+        let bytes = [prefix, rest].concat();
+        let hash = Hash::from_slice(&bytes).ok_or("a leaf hash of other than 32 bytes")?;
+        Ok(LeafRef {
+            index: LeafIndexRow::decode(value)?.0,
+            hash: LeafHash::from_hash(hash),
+        })
+    })
+}
+
 /// The leaf whose note has this text.
 pub(crate) fn leaf_by_text<T: Tables>(tables: &T, text: &Hash) -> Result<Option<LeafRef>, Fault> {
     let Some(LeafIndexRow(index)) =

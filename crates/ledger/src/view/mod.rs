@@ -14,7 +14,7 @@ use caucus::{Basis, CountyId, PoolId, Results, Roster, Rules, Scale, Totals, Uni
 use merkle::{
     ConsistencyProof, Hash, InclusionProof, LeafHash, LeafIndex, Nodes, ProveError, TreeSize,
 };
-use receipt::Manifest;
+use receipt::{Manifest, ShortCode};
 
 pub use findings::{FindingState, UnitFinding};
 pub use history::LeafChange;
@@ -101,6 +101,18 @@ impl<'a, T: Tables> View<'a, T> {
     /// The leaf with this hash.
     pub fn leaf_by_hash(&self, hash: &LeafHash) -> Result<Option<LeafIndex>, Fault> {
         rows::leaf_by_hash(self.tables, hash)
+    }
+
+    /// The leaves that a spoken code names: none or one, and more only where somebody who signs
+    /// has searched for two notes with one code.
+    pub fn leaves_by_code(&self, code: &ShortCode) -> Result<Vec<LeafRef>, Fault> {
+        rows::leaves_by_prefix(self.tables, code.prefix())
+    }
+
+    /// The hash of a complete subtree, by its level and its place on it; none where leaves of it
+    /// are missing.
+    pub fn node(&self, level: u8, index: u64) -> Result<Option<Hash>, Fault> {
+        rows::node(self.tables, level, index)
     }
 
     /// The leaf whose note has this text, by the text's SHA-256.
