@@ -82,7 +82,7 @@ pub use invariant::{Broken, check};
 pub use memory::Memory;
 pub use outcome::{Head, LeafRef, Outcome};
 pub use overlay::Overlay;
-pub use replay::{ReplayError, replay};
+pub use replay::{Absorb, Replay, ReplayError, replay};
 pub use side::KEPT_A_KEY;
 pub use submit::MAX_RIVALS;
 pub use tables::{Fault, Origin, Table, Tables, Visit};

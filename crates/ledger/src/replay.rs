@@ -42,9 +42,7 @@ pub fn replay<L: AsRef<[u8]>>(
     leaves: impl IntoIterator<Item = L>,
     files: &BTreeMap<Hash, Vec<u8>>,
 ) -> Result<Memory, ReplayError> {
-    let mut verified = Memory::new();
-    replay_into(leaves, files, &mut verified)?;
-    Ok(verified)
+    replay_into(leaves, files, Memory::new())
 }
 
 /// As [`replay`], for leaves whose signatures were checked when they were applied.
@@ -52,13 +50,24 @@ pub(crate) fn replay_trusting<L: AsRef<[u8]>>(
     leaves: impl IntoIterator<Item = L>,
     files: &BTreeMap<Hash, Vec<u8>>,
 ) -> Result<Memory, ReplayError> {
-    let mut trusting = Trusting(Memory::new());
-    replay_into(leaves, files, &mut trusting)?;
-    Ok(trusting.0)
+    Ok(replay_into(leaves, files, Trusting(Memory::new()))?.0)
+}
+
+fn replay_into<L: AsRef<[u8]>, S: Absorb>(
+    leaves: impl IntoIterator<Item = L>,
+    files: &BTreeMap<Hash, Vec<u8>>,
+    state: S,
+) -> Result<S, ReplayError> {
+    let mut replay = Replay::new(files, state);
+    for leaf in leaves {
+        replay.push(leaf.as_ref())?;
+    }
+    replay.finish()
 }
 
 /// A state that changes can be written to.
-trait Absorb: Tables {
+pub trait Absorb: Tables {
+    /// Writes what a command changes.
     fn absorb(&mut self, changes: Changes);
 }
 
@@ -68,46 +77,79 @@ impl Absorb for Memory {
     }
 }
 
-fn replay_into<L: AsRef<[u8]>>(
-    leaves: impl IntoIterator<Item = L>,
-    files: &BTreeMap<Hash, Vec<u8>>,
-    state: &mut impl Absorb,
-) -> Result<(), ReplayError> {
-    let refuse = |index, what| ReplayError::Leaf { index, what };
-    let mut given = 0_u64;
-    for leaf in leaves {
-        let (index, leaf) = (given, leaf.as_ref());
-        given = given.saturating_add(1);
-        // An act that derives a leaf has appended it already: the next leaf must be that one.
-        if index < View::new(&*state).tree_size()?.get() {
-            let derived = View::new(&*state).leaf(LeafIndex::new(index))?;
-            if derived.as_deref() == Some(leaf) {
-                continue;
-            }
-            let what = "not what is derived from the leaves before it".to_string();
-            return Err(refuse(index, what));
+/// A replay that is given one leaf after the other, so that whoever reads a long log need not hold
+/// it. What the state keeps of the leaves is the state's own affair: [`Memory`] keeps them all.
+#[derive(Debug)]
+pub struct Replay<'f, S> {
+    files: &'f BTreeMap<Hash, Vec<u8>>,
+    state: S,
+    given: u64,
+}
+
+impl<'f, S: Absorb> Replay<'f, S> {
+    /// Begins before the first leaf, with an empty state and the files that manifests name.
+    pub const fn new(files: &'f BTreeMap<Hash, Vec<u8>>, state: S) -> Self {
+        Self {
+            files,
+            state,
+            given: 0,
         }
-        let command = command_of(leaf, files).map_err(|what| refuse(index, what))?;
-        let (outcome, changes) = apply(state, &command)?;
+    }
+
+    /// Applies the next leaf.
+    pub fn push(&mut self, leaf: &[u8]) -> Result<(), ReplayError> {
+        let index = self.given;
+        let refuse = |what| ReplayError::Leaf { index, what };
+        self.given = self.given.saturating_add(1);
+        // An act that derives a leaf has appended it already: the next leaf must be that one.
+        if index < View::new(&self.state).tree_size()?.get() {
+            let derived = View::new(&self.state).leaf(LeafIndex::new(index))?;
+            if derived.as_deref() == Some(leaf) {
+                return Ok(());
+            }
+            return Err(refuse(
+                "not what is derived from the leaves before it".to_string(),
+            ));
+        }
+        let command = command_of(leaf, self.files).map_err(refuse)?;
+        let (outcome, changes) = apply(&self.state, &command)?;
         match outcome {
             Outcome::Recorded { .. }
             | Outcome::Corrected { .. }
             | Outcome::Rival { .. }
             | Outcome::Superseded { .. }
             | Outcome::Stray { .. }
-            | Outcome::Applied { .. } => state.absorb(changes),
-            Outcome::Refused { refusal, .. } => return Err(refuse(index, refusal.to_string())),
+            | Outcome::Applied { .. } => {
+                self.state.absorb(changes);
+                Ok(())
+            }
+            Outcome::Refused { refusal, .. } => Err(refuse(refusal.to_string())),
             Outcome::AlreadyRecorded { leaf, .. } => {
-                let what = format!("its text is leaf {} already", leaf.index);
-                return Err(refuse(index, what));
+                Err(refuse(format!("its text is leaf {} already", leaf.index)))
             }
         }
     }
-    if View::new(&*state).tree_size()?.get() > given {
-        let what = "the leaf that is derived here is missing".to_string();
-        return Err(refuse(given, what));
+
+    /// The state so far.
+    pub const fn state(&self) -> &S {
+        &self.state
     }
-    Ok(())
+
+    /// The same, for a state that is told things between two leaves.
+    pub const fn state_mut(&mut self) -> &mut S {
+        &mut self.state
+    }
+
+    /// Ends the replay; refused while a leaf that must follow was not given.
+    pub fn finish(self) -> Result<S, ReplayError> {
+        if View::new(&self.state).tree_size()?.get() > self.given {
+            return Err(ReplayError::Leaf {
+                index: self.given,
+                what: "the leaf that is derived here is missing".to_string(),
+            });
+        }
+        Ok(self.state)
+    }
 }
 
 /// The command that recorded a leaf; its time is not in the log.
