@@ -22,7 +22,7 @@ use receipt::{
 use crate::connection::{self, Connections};
 
 /// The largest file of a bundle that is read: the roll of the largest contest.
-const LARGEST_FILE: u64 = 256 * 1024 * 1024;
+pub(crate) const LARGEST_FILE: u64 = 256 * 1024 * 1024;
 
 /// Reads every file of a folder as part of a bundle.
 pub fn read_folder(folder: &Path) -> io::Result<Bundle> {
@@ -54,10 +54,9 @@ pub fn write_folder(bundle: &Bundle, folder: &Path) -> io::Result<()> {
             std::fs::write(folder.join(format!("{name}.receipt")), receipt)?;
         }
         for (place, hash) in places(&manifest) {
-            names.entry(hash).or_insert_with(|| match manifest.version {
-                1 => format!("{place}.txt"),
-                version => format!("{place}-{version}.txt"),
-            });
+            names
+                .entry(hash)
+                .or_insert_with(|| file_name(place, manifest.version));
         }
     }
     for (hash, bytes) in &bundle.files {
@@ -85,8 +84,16 @@ fn manifests(bundle: &Bundle) -> Vec<(&BundledManifest, Manifest)> {
     found
 }
 
+/// What a file is called that this version is the first to name.
+pub(crate) fn file_name(place: &str, version: u64) -> String {
+    match version {
+        1 => format!("{place}.txt"),
+        later => format!("{place}-{later}.txt"),
+    }
+}
+
 /// The files a manifest names, by what they are called in a folder.
-fn places(manifest: &Manifest) -> [(&'static str, Hash); 5] {
+pub(crate) fn places(manifest: &Manifest) -> [(&'static str, Hash); 5] {
     [
         ("roster", manifest.roster.hash),
         ("rules", manifest.rules),

@@ -13,6 +13,7 @@
 //! form        a receipt as a file, as JSON, as the text of a QR code
 //! bundle      what a receipt is verified with: as a folder, from a node
 //! audit       the whole night recomputed from the log's leaves
+//! log         the log kept in a folder, judged from it alone, and watched
 //! election    making an election: keys, files, certificates
 //! replay      published releases again, as signed notes
 //! cli         the program `tally`
@@ -35,6 +36,7 @@ pub mod connection;
 pub mod disk;
 pub mod election;
 pub mod form;
+pub mod log;
 pub mod outbox;
 pub mod random;
 pub mod replay;

@@ -161,7 +161,7 @@ pub(crate) async fn entry(connections: &Connections, index: u64) -> Outcome<Vec<
         .map(|entry| entry.to_vec())
         .ok_or_else(|| {
             Failure::new(Exit::Usage, format!("there is no leaf {index} in the log"))
-                .now("`tally log fetch DIR` fetches all that there are")
+                .now("`tally log archive DIR` fetches all that there are")
         })
 }
 
