@@ -39,7 +39,8 @@ pub struct Config {
     pub raft: Raft,
 }
 
-/// Files of secret keys, each one line `PRIVATE+KEY+<name>+<key id>+<base64>`.
+/// Files of secret keys: each one line `PRIVATE+KEY+<name>+<key id>+<base64>`, or encrypted as
+/// `tally node keygen` writes them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
@@ -47,6 +48,9 @@ pub struct Keys {
     pub log: PathBuf,
     /// Cosigns checkpoints. Its name is the origin, a slash and the node's id.
     pub cosigner: PathBuf,
+    /// A file with the passphrase of encrypted keys, one line. Without it the service manager's
+    /// credential `tally-passphrase` is used, where there is one.
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// Which election this node serves.
@@ -291,7 +295,7 @@ impl Config {
             &mut self.peers.key,
             &mut self.peers.ca,
         ];
-        for path in paths {
+        for path in paths.into_iter().chain(&mut self.keys.passphrase_file) {
             *path = folder.join(&path);
         }
     }

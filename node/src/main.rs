@@ -68,7 +68,10 @@ fn main() -> ExitCode {
 const USAGE: u8 = 64;
 
 fn run(options: &Options) -> Result<(), StartError> {
-    let config = Config::load(&options.config)?;
+    let mut config = Config::load(&options.config)?;
+    if config.keys.passphrase_file.is_none() {
+        config.keys.passphrase_file = keyfile::credential_file();
+    }
     if options.check {
         return Ok(());
     }

@@ -19,6 +19,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::hands::{self, Hands};
 use super::output::Output;
+use super::secrets::Passphrases;
 use super::send::{self, Sent};
 use super::{files, trust, words};
 use crate::chair;
@@ -65,6 +66,8 @@ pub(crate) struct Going {
     pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) kept: Kept,
+    #[command(flatten)]
+    pub(crate) passphrases: Passphrases,
 }
 
 /// Why an act is done.
@@ -125,7 +128,7 @@ impl Act {
         let keys = self
             .keys
             .iter()
-            .map(|file| files::read_key(file))
+            .map(|file| self.going.passphrases.signer(output, file))
             .collect::<Outcome<Vec<_>>>()?;
         self.going.open(output, keys).await
     }

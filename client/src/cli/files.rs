@@ -3,8 +3,6 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use note::SignerKey;
-
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 
@@ -48,16 +46,4 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Outcome<()> {
         .map_err(|error| {
             Failure::new(Exit::Failed, format!("cannot write `{}`", path.display())).because(&error)
         })
-}
-
-/// A secret key of a person.
-pub(crate) fn read_key(path: &Path) -> Outcome<SignerKey> {
-    SignerKey::from_secret_text(read_text(path)?.trim_end()).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            format!("`{}` is not a secret key", path.display()),
-        )
-        .because(&error)
-        .now("a chair's key is one line that begins with PRIVATE+KEY+")
-    })
 }

@@ -4,24 +4,25 @@ use std::path::PathBuf;
 
 use caucus::{ElectionId, Slot, UnitId};
 use clap::{Args, Subcommand};
-use note::{CosignerKey, KeyName, SecretKeyError, SignerKey, VerifierKey};
+use keyfile::SecretKey;
+use note::{KeyName, SignerKey, VerifierKey};
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use super::files;
 use super::output::Output;
-use crate::disk::write_secret;
+use super::secrets::{self, Passphrases};
 use crate::random::{Random as _, SystemRandom};
 
 /// Make a key, or show the public half of one.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
-A key is one line of text in a file that only its owner may read. The public half goes to the
-registrars, who enrol it; the secret half never leaves the machine.")]
+A key is one line of text in a file that only its owner may read, or encrypted under a passphrase.
+The public half goes to the registrars, who enrol it; the secret half never leaves the machine.")]
 pub(crate) enum Verb {
     New(New),
     Show(Show),
+    Encrypt(Encrypt),
 }
 
 /// Make a new secret key and print its public half.
@@ -29,7 +30,10 @@ pub(crate) enum Verb {
 #[command(after_help = "\
 Examples:
   tally key new --election caucus-2028 --unit P-0001 --slot a --out P-0001.key
-  tally key new --election caucus-2028 --person operator-7 --out operator-7.key")]
+  tally key new --election caucus-2028 --person operator-7 --out operator-7.key --encrypt
+
+With --encrypt the file holds the public half in the clear and the secret as encrypted PKCS#8 (scrypt
+and AES-256). The passphrase is asked for twice, or read from a file; never from the command line.")]
 pub(crate) struct New {
     /// The contest's name.
     #[arg(long, value_name = "NAME")]
@@ -46,6 +50,20 @@ pub(crate) struct New {
     /// Where to write the secret; the file must not exist.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Encrypt the secret under a passphrase.
+    #[arg(long)]
+    encrypt: bool,
+    #[command(flatten)]
+    passphrases: Passphrases,
+}
+
+/// Put a plain key file under a passphrase, in its place.
+#[derive(Debug, Args)]
+pub(crate) struct Encrypt {
+    /// A plain secret key file.
+    file: PathBuf,
+    #[command(flatten)]
+    passphrases: Passphrases,
 }
 
 /// Show who a key belongs to, without showing the secret.
@@ -77,6 +95,7 @@ impl Verb {
         match self {
             Verb::New(new) => new.run(output),
             Verb::Show(show) => show.run(output),
+            Verb::Encrypt(encrypt) => encrypt.run(output),
         }
     }
 }
@@ -101,14 +120,13 @@ impl New {
                     .now("choose another file; keys are never overwritten"),
             );
         }
-        let key = SignerKey::from_seed(name, SystemRandom.seed());
-        write_secret(&self.out, &format!("{}\n", key.to_secret_text())).map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                format!("cannot write `{}`", self.out.display()),
-            )
-            .because(&error)
-        })?;
+        let key = SecretKey::Signer(SignerKey::from_seed(name, SystemRandom.seed()));
+        let text = if self.encrypt {
+            self.passphrases.seal(output, &key)?
+        } else {
+            key.to_plain()
+        };
+        secrets::write_new(&self.out, &text)?;
         output.say(&format!(
             "the secret is in {}; keep it to yourself",
             self.out.display()
@@ -121,21 +139,8 @@ impl New {
 
 impl Show {
     fn run(self, output: Output) -> Outcome {
-        let text = files::read_text(&self.file)?;
-        let text = text.trim_end();
-        let verifier = match SignerKey::from_secret_text(text) {
-            Err(SecretKeyError::OtherKind) => {
-                CosignerKey::from_secret_text(text).map(|key| key.verifier().clone())
-            }
-            key => key.map(|key| key.verifier().clone()),
-        };
-        let verifier = verifier.map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                format!("`{}` is not a secret key", self.file.display()),
-            )
-            .because(&error)
-        })?;
+        let file = secrets::read(&self.file)?;
+        let verifier = file.verifier().clone();
         let shown = Shown::of(&verifier);
         output.result("tally.key/v1", &shown, || {
             format!(
@@ -143,6 +148,28 @@ impl Show {
                 shown.name, shown.id, shown.verifier
             )
         })?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Encrypt {
+    fn run(self, output: Output) -> Outcome {
+        let file = secrets::read(&self.file)?;
+        if file.is_sealed() {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("`{}` is encrypted already", self.file.display()),
+            ));
+        }
+        let key = file
+            .open(None)
+            .map_err(|error| secrets::failure(&self.file, &error))?;
+        let text = self.passphrases.seal(output, &key)?;
+        keyfile::write_over(&self.file, &text)
+            .map_err(|error| secrets::failure(&self.file, &error))?;
+        output.say("what the file held before may still be read from the bare disk or a copy");
+        let shown = Shown::of(key.verifier());
+        output.result("tally.key/v1", &shown, || shown.verifier.clone())?;
         Ok(Exit::Done)
     }
 }

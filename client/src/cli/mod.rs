@@ -29,6 +29,7 @@ mod head;
 mod import;
 mod key;
 mod log;
+mod node;
 mod of;
 mod outbox;
 mod outlook;
@@ -43,6 +44,7 @@ mod results;
 mod review;
 mod revoke;
 mod roster;
+mod secrets;
 mod send;
 mod sheet;
 mod sign;
@@ -123,6 +125,8 @@ enum Verb {
     Cluster(cluster::Verb),
     #[command(subcommand)]
     Key(key::Verb),
+    #[command(subcommand)]
+    Node(node::Verb),
     Sheet(sheet::Sheet),
     Submit(submit::Submit),
     Correct(correct::Correct),
@@ -210,6 +214,7 @@ fn dispatch(verb: Verb, output: Output) -> Outcome {
         Verb::Cert(verb) => verb.run(output),
         Verb::Cluster(verb) => verb.run(output),
         Verb::Key(verb) => verb.run(output),
+        Verb::Node(verb) => verb.run(output),
         Verb::Sheet(verb) => verb.run(output),
         Verb::Submit(verb) => verb.run(output),
         Verb::Correct(verb) => verb.run(output),
