@@ -43,20 +43,21 @@ pub fn write_folder(bundle: &Bundle, folder: &Path) -> io::Result<()> {
     let mut taken = BTreeSet::new();
     for (note, manifest) in manifests(bundle) {
         // Successors that wait, and a version that was lost, share their number with another.
-        let name = if taken.insert(manifest.version) {
-            format!("manifest-{}", manifest.version)
-        } else {
-            let code = ShortCode::of(&note.note.text_hash());
-            format!("manifest-{}-{code}", manifest.version)
+        let shared = (!taken.insert(manifest.version))
+            .then(|| ShortCode::of(&note.note.text_hash()));
+        let name = match &shared {
+            None => format!("manifest-{}", manifest.version),
+            Some(code) => format!("manifest-{}-{code}", manifest.version),
         };
         std::fs::write(folder.join(format!("{name}.note")), note.note.bytes())?;
         if let Some(receipt) = &note.receipt {
             std::fs::write(folder.join(format!("{name}.receipt")), receipt)?;
         }
         for (place, hash) in places(&manifest) {
-            names
-                .entry(hash)
-                .or_insert_with(|| file_name(place, manifest.version));
+            names.entry(hash).or_insert_with(|| match &shared {
+                None => file_name(place, manifest.version),
+                Some(code) => format!("{place}-{}-{code}.txt", manifest.version),
+            });
         }
     }
     for (hash, bytes) in &bundle.files {

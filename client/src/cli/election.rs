@@ -1,4 +1,10 @@
-//! `tally election`: making an election for a desk, and the bundle everyone else needs.
+//! `tally election`: making an election, for a desk or with an offline authority, and the bundle
+//! everyone else needs.
+
+mod authority;
+mod ceremony;
+mod plan;
+mod promote;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,16 +31,27 @@ use crate::random::{SeededRandom, SystemRandom};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     New(Box<New>),
+    Plan(plan::Plan),
+    Chairs(ceremony::Chairs),
+    Sign(authority::Sign),
+    Assemble(authority::Assemble),
+    Successors(ceremony::Successors),
+    Next(ceremony::Next),
+    Promote(promote::Promote),
     Bundle(Bundle),
     Fingerprint(ShowFingerprint),
     Show(Show),
 }
 
-/// Make an election with all its keys, for a desk or a rehearsal.
+/// Make an election: with all its keys for a desk, or the text that an offline authority signs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-All secret keys are made on this machine and written unencrypted, which is right for trying things
-out and wrong for a night that counts. What is made, in the folder given:
+With --plan nothing secret is made: the plan names the files in which everything was decided, and
+the unsigned manifest is written with its files, to be signed with `tally election sign`. `tally
+election plan --example` prints a plan.
+
+With --development all secret keys are made on this machine and written unencrypted, which is right
+for trying things out and wrong for a night that counts. What is made, in the folder given:
   manifest.note, roster.txt, rules.txt, roll.txt, policy.*.txt, fingerprint.txt
   bundle/            what anyone needs beside a receipt to check it
   chairs/UNIT.key    the chair's key; beside it UNIT.b.key, UNIT.s.key and UNIT.vouchers
@@ -46,11 +63,23 @@ Examples:
   tally election new --development night
   tally election new --development night --nodes 5 --units 400
   tally election new --development night --roster roster.txt --rules rules.txt
-  tally election new --development night --releases iowa2020")]
+  tally election new --development night --releases iowa2020
+  tally election new --plan election.toml --out ceremony")]
 pub(crate) struct New {
     /// The folder to write to; it must be empty or not exist yet.
-    #[arg(long, value_name = "DIR", required = true)]
-    development: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "plan")]
+    development: Option<PathBuf>,
+    /// The plan of an election whose keys are made elsewhere and signed for by the authority.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "out",
+        conflicts_with_all = ["development", "seed", "live", "listed", "roster", "releases", "rules", "opens", "closes"]
+    )]
+    plan: Option<PathBuf>,
+    /// The folder for the unsigned manifest and its files; it must be empty or not exist yet.
+    #[arg(long, value_name = "DIR", requires = "plan")]
+    out: Option<PathBuf>,
     /// The contest's name; it stands in every note.
     #[arg(long, value_name = "NAME", default_value = "caucus-desk")]
     election: ElectionId,
@@ -179,12 +208,21 @@ struct VersionRow {
     final_quorum: usize,
     opens: String,
     closes: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<String>,
 }
 
 impl Verb {
     pub(crate) fn run(self, output: Output) -> Outcome {
         match self {
             Verb::New(new) => new.run(output),
+            Verb::Plan(plan) => plan.run(output),
+            Verb::Chairs(chairs) => chairs.run(output),
+            Verb::Sign(sign) => sign.run(output),
+            Verb::Assemble(assemble) => assemble.run(output),
+            Verb::Successors(successors) => successors.run(output),
+            Verb::Next(next) => next.run(output),
+            Verb::Promote(promote) => promote.run(output),
             Verb::Bundle(bundle) => on_network(bundle.run(output)),
             Verb::Fingerprint(print) => print.run(output),
             Verb::Show(show) => show.run(output),
@@ -194,9 +232,19 @@ impl Verb {
 
 impl New {
     fn run(self, output: Output) -> Outcome {
+        let development = match (&self.plan, &self.out, &self.development) {
+            (Some(plan), Some(out), _) => return ceremony::first(output, plan, out),
+            (_, _, Some(folder)) => folder,
+            (_, _, None) => {
+                return Err(
+                    Failure::new(Exit::Usage, "where is the election to be written?")
+                        .now("give --development DIR, or --plan FILE with --out DIR"),
+                );
+            }
+        };
         let now = SystemClock::start().unix();
         let opens = self.opens.map_or(now, UnixSeconds::new);
-        let plan = self.plan(opens)?;
+        let plan = self.desk_plan(opens)?;
         // With a seed the whole election is a function of the command line, so its time is too.
         let made = match self.seed {
             Some(seed) => election::make(plan, &mut SeededRandom::new(seed), opens),
@@ -205,7 +253,7 @@ impl New {
         let made = made.map_err(|error| {
             Failure::new(Exit::Usage, "no election can be made of this").because(&error)
         })?;
-        let written = election::write(&made, &self.development, now).map_err(|error| {
+        let written = election::write(&made, development, now).map_err(|error| {
             Failure::new(Exit::Failed, "the election was not written")
                 .because(&error)
                 .now("give a folder that is empty or does not exist yet")
@@ -213,7 +261,7 @@ impl New {
         tell(output, &made, &written)
     }
 
-    fn plan(&self, opens: UnixSeconds) -> Outcome<Plan> {
+    fn desk_plan(&self, opens: UnixSeconds) -> Outcome<Plan> {
         const SIX_HOURS: u64 = 6 * 60 * 60;
         let wrong = |what: &str, why: String| Failure::new(Exit::Usage, what).why(why);
         let rules = match &self.rules {
@@ -383,7 +431,11 @@ impl Show {
             election: election.id().to_string(),
             kind: election.kind().to_string(),
             fingerprint: Fingerprint::of(*election.genesis()).to_string(),
-            versions: election.versions().iter().map(VersionRow::of).collect(),
+            versions: election
+                .versions()
+                .iter()
+                .map(|version| VersionRow::of(version, election))
+                .collect(),
             rules: latest.rules().title().to_owned(),
             groups: latest
                 .rules()
@@ -404,8 +456,11 @@ impl Show {
 }
 
 impl VersionRow {
-    fn of(version: &receipt::Version) -> VersionRow {
+    fn of(version: &receipt::Version, election: &receipt::Election) -> VersionRow {
         let manifest: &Manifest = version.manifest();
+        let before = manifest
+            .previous
+            .and_then(|previous| election.version_of(&previous));
         let ids = |lines: &[receipt::NodeLine]| {
             lines
                 .iter()
@@ -434,6 +489,9 @@ impl VersionRow {
             final_quorum: manifest.final_quorum(),
             opens: time(manifest.opens),
             closes: time(manifest.closes),
+            changes: before.map_or_else(Vec::new, |before| {
+                election::differences(before.manifest(), manifest)
+            }),
         }
     }
 }
@@ -443,7 +501,7 @@ impl VersionRow {
         let place = self
             .leaf
             .map_or_else(|| "not in force".to_owned(), |leaf| format!("leaf {leaf}"));
-        [
+        let mut lines = vec![
             format!("\nmanifest {}, {place}", self.version),
             format!("  log        {}", self.origin),
             format!("  authority  {}", self.authority),
@@ -456,8 +514,10 @@ impl VersionRow {
             format!("  people     {}", self.people.join(", ")),
             format!("  opens      {}", self.opens),
             format!("  closes     {}", self.closes),
-        ]
-        .join("\n")
+        ];
+        let changes = self.changes.iter();
+        lines.extend(changes.map(|change| format!("  changes    {change}")));
+        lines.join("\n")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use caucus::{Roll, RollEntry, RollKind, Slot, SubmissionId, UnitId};
+use caucus::{ElectionId, Roll, RollEntry, RollKind, Roster, Rules, Slot, SubmissionId, UnitId};
 use merkle::{Hash, sha256};
 use note::{
     CosignerKey, KeyName, Limits, NoteError, Origin, SignedNote, SignerKey, UnixSeconds, b64,
@@ -133,6 +133,9 @@ pub enum Error {
     /// The roll cannot be written.
     #[error("write the roll: {0}")]
     Roll(String),
+    /// A file that the manifest names is missing, or is not what its place asks for.
+    #[error("{0}")]
+    File(String),
     /// The manifest breaks a rule of its own, as with two nodes of one ordinal.
     #[error("the manifest is not sound: {0}")]
     BadManifest(String),
@@ -141,14 +144,36 @@ pub enum Error {
     Sign(#[from] NoteError),
 }
 
+/// People by role, each by what stands behind `hq/` in the name of the key.
+pub type Names = BTreeMap<Role, Vec<String>>;
+
+/// As many people as a desk needs, called after their roles.
+fn desk_names() -> Names {
+    let called = |(role, many): (Role, u8)| {
+        let names = (1..=many).map(|number| format!("{role}-{number}"));
+        (role, names.collect())
+    };
+    PEOPLE.into_iter().map(called).collect()
+}
+
 /// Makes an election. The same plan, random bytes and time give the same election.
 pub fn make(plan: Plan, random: &mut impl Random, now: UnixSeconds) -> Result<Made, Error> {
+    make_for(plan, &desk_names(), random, now)
+}
+
+/// Makes an election for these people; the authority's three are always called A1 to A3.
+pub fn make_for(
+    plan: Plan,
+    names: &Names,
+    random: &mut impl Random,
+    now: UnixSeconds,
+) -> Result<Made, Error> {
     if let Some(unit) = plan.roster.unknown_pool(&plan.rules) {
         return Err(Error::UnknownPool(unit.id.clone()));
     }
-    check_size(&plan)?;
-    let people = make_people(&plan, random)?;
-    let units = make_units(&plan, random)?;
+    check_size(&plan.rules)?;
+    let people = make_people(&plan, names, random)?;
+    let units = make_units(&plan.election, &plan.roster, plan.vouchers_per_unit, random)?;
     let nodes = make_nodes(&plan, random)?;
     let roll = make_roll(&units)?;
     let mut content = manifest_without_files(&plan, &people, &nodes, random, now);
@@ -219,6 +244,7 @@ fn bundle_of(manifest: &SignedNote, files: &Files) -> Bundle {
 
 fn make_people(
     plan: &Plan,
+    names: &Names,
     random: &mut impl Random,
 ) -> Result<BTreeMap<Role, Vec<SignerKey>>, Error> {
     let mut people = BTreeMap::new();
@@ -229,11 +255,11 @@ fn make_people(
             .or_insert_with(Vec::new)
             .push(signer(&name, random)?);
     }
-    for (role, many) in PEOPLE {
-        for number in 1..=many {
-            let name = format!("{}/hq/{role}-{number}", plan.election);
+    for (role, called) in names {
+        for name in called {
+            let name = format!("{}/hq/{name}", plan.election);
             people
-                .entry(role)
+                .entry(*role)
                 .or_insert_with(Vec::new)
                 .push(signer(&name, random)?);
         }
@@ -241,12 +267,18 @@ fn make_people(
     Ok(people)
 }
 
-fn make_units(plan: &Plan, random: &mut impl Random) -> Result<BTreeMap<UnitId, UnitKeys>, Error> {
+/// The keys and vouchers of every unit.
+pub fn make_units(
+    election: &ElectionId,
+    roster: &Roster,
+    vouchers_per_unit: u8,
+    random: &mut impl Random,
+) -> Result<BTreeMap<UnitId, UnitKeys>, Error> {
     let mut units = BTreeMap::new();
-    for unit in plan.roster.units() {
-        let mut key = |slot: Slot| signer(&format!("{}/{}/{slot}", plan.election, unit.id), random);
+    for unit in roster.units() {
+        let mut key = |slot: Slot| signer(&format!("{election}/{}/{slot}", unit.id), random);
         let (a, b, s) = (key(Slot::A)?, key(Slot::B)?, key(Slot::S)?);
-        let vouchers = (0..plan.vouchers_per_unit)
+        let vouchers = (0..vouchers_per_unit)
             .map(|_| {
                 let mut bytes = [0; 10];
                 random.fill(&mut bytes);
@@ -292,7 +324,8 @@ impl NodeKeys {
     }
 }
 
-fn make_roll(units: &BTreeMap<UnitId, UnitKeys>) -> Result<Roll, Error> {
+/// The roll of these keys and vouchers.
+pub fn make_roll(units: &BTreeMap<UnitId, UnitKeys>) -> Result<Roll, Error> {
     let mut roll = Roll::default();
     for (unit, keys) in units {
         let slots = [(Slot::A, &keys.a), (Slot::B, &keys.b), (Slot::S, &keys.s)];
@@ -380,8 +413,8 @@ fn manifest_without_files(
 }
 
 /// Refuses a contest in which some sheet could not be sent.
-fn check_size(plan: &Plan) -> Result<(), Error> {
-    let (bytes, lines) = largest_note(&plan.rules);
+pub(super) fn check_size(rules: &Rules) -> Result<(), Error> {
+    let (bytes, lines) = largest_note(rules);
     if bytes <= Limits::NOTE.bytes && lines <= Limits::NOTE.lines {
         Ok(())
     } else {
@@ -397,17 +430,16 @@ fn key_name(name: &str) -> Result<KeyName, Error> {
     KeyName::parse(name).map_err(|_| Error::BadKeyName(name.to_owned()))
 }
 
-fn hash(file: &str) -> Hash {
+pub(super) fn hash(file: &str) -> Hash {
     sha256(file.as_bytes())
 }
 
-fn count(number: usize) -> u64 {
+pub(super) fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use caucus::{ElectionId, Rules};
     use note::Origin;
     use receipt::{Election, ElectionKind};
 

@@ -11,15 +11,18 @@
 //! tally.env              addresses, bundle, fingerprint, ca and outbox for a shell to source
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use caucus::ElectionId;
+use caucus::{ElectionId, UnitId};
 use merkle::Hash;
 use note::{SignerKey, UnixSeconds, b64};
+use receipt::Fingerprint;
 
-use super::make::{Made, NodeKeys, UnitKeys};
+use super::draft::Draft;
+use super::make::{Files, Made, NodeKeys, UnitKeys};
 use super::plan::NodePlan;
 use crate::bundle;
 use crate::certificate::{self, Authority, NodeName};
@@ -60,36 +63,13 @@ pub enum WriteError {
 
 /// Writes the whole folder; it must be empty or not exist yet.
 pub fn write(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Written, WriteError> {
-    make_folder(folder)?;
-    if std::fs::read_dir(folder)
-        .map_err(disk(folder))?
-        .next()
-        .is_some()
-    {
-        return Err(WriteError::NotEmpty(folder.to_owned()));
-    }
-    for (name, text) in [
-        ("roster.txt", &made.files.roster),
-        ("rules.txt", &made.files.rules),
-        ("roll.txt", &made.files.roll),
-        ("policy.receipt.txt", &made.files.receipt_policy),
-        ("policy.final.txt", &made.files.final_policy),
-        (
-            "fingerprint.txt",
-            &format!(
-                "{}\n{}\n",
-                made.fingerprint,
-                b64::encode_hash(&made.genesis)
-            ),
-        ),
-    ] {
-        put(&folder.join(name), text.as_bytes())?;
-    }
+    make_empty(folder)?;
+    write_files(&made.files, &made.genesis, folder)?;
     put(&folder.join("manifest.note"), made.manifest.bytes())?;
     let bundle = folder.join("bundle");
     bundle::write_folder(&made.bundle, &bundle).map_err(disk(&bundle))?;
     write_people(made, folder)?;
-    write_chairs(made, folder)?;
+    write_chairs(&made.units, folder)?;
     let node_configs = write_nodes(made, folder, now)?;
     put(
         &folder.join("tally.env"),
@@ -101,6 +81,42 @@ pub fn write(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Written, Wr
         authority: folder.join("ca.crt"),
         bundle,
     })
+}
+
+/// Writes an unsigned manifest with its files; the folder must be empty or not exist yet.
+pub fn write_draft(draft: &Draft, folder: &Path) -> Result<(), WriteError> {
+    make_empty(folder)?;
+    write_files(&draft.files, &draft.content.genesis(), folder)?;
+    put(
+        &folder.join("manifest.txt"),
+        draft.content.text().as_bytes(),
+    )
+}
+
+fn make_empty(folder: &Path) -> Result<(), WriteError> {
+    make_folder(folder)?;
+    let mut entries = std::fs::read_dir(folder).map_err(disk(folder))?;
+    match entries.next() {
+        Some(_) => Err(WriteError::NotEmpty(folder.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// The files that a manifest names, and what verifiers pin.
+fn write_files(files: &Files, genesis: &Hash, folder: &Path) -> Result<(), WriteError> {
+    let fingerprint = Fingerprint::of(*genesis);
+    let pinned = format!("{fingerprint}\n{}\n", b64::encode_hash(genesis));
+    for (name, text) in [
+        ("roster.txt", &files.roster),
+        ("rules.txt", &files.rules),
+        ("roll.txt", &files.roll),
+        ("policy.receipt.txt", &files.receipt_policy),
+        ("policy.final.txt", &files.final_policy),
+        ("fingerprint.txt", &pinned),
+    ] {
+        put(&folder.join(name), text.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn write_people(made: &Made, folder: &Path) -> Result<(), WriteError> {
@@ -116,10 +132,11 @@ fn write_people(made: &Made, folder: &Path) -> Result<(), WriteError> {
     Ok(())
 }
 
-fn write_chairs(made: &Made, folder: &Path) -> Result<(), WriteError> {
+/// Writes the keys and vouchers of units into the folder `chairs`.
+pub fn write_chairs(units: &BTreeMap<UnitId, UnitKeys>, folder: &Path) -> Result<(), WriteError> {
     let folder = folder.join("chairs");
     make_folder(&folder)?;
-    for (unit, keys) in &made.units {
+    for (unit, keys) in units {
         let UnitKeys { a, b, s, vouchers } = keys;
         put_key(&folder.join(format!("{unit}.key")), a)?;
         put_key(&folder.join(format!("{unit}.b.key")), b)?;

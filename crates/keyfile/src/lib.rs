@@ -15,6 +15,7 @@
 //!
 //! Salt and initialisation vector are arguments: nothing here draws random bytes or asks a person.
 
+mod card;
 mod disk;
 mod passphrase;
 mod sealed;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 
 use note::{Algorithm, CosignerKey, KeyError, SecretKeyError, SignerKey, VerifierKey};
 
+pub use card::{BadCard, GROUPS, read_typed, typed};
 pub use disk::{read, write_new, write_over};
 pub use passphrase::{CREDENTIAL, Passphrase, credential_file};
 pub use sealed::Salting;
