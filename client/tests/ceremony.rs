@@ -34,10 +34,17 @@ impl Stage {
     }
 
     fn run(&self, line: &str) -> Output {
+        self.run_with(line, "")
+    }
+
+    /// Runs the program with this on its standard input.
+    fn run_with(&self, line: &str, input: &str) -> Output {
+        self.write("input", input);
         Command::new(env!("CARGO_BIN_EXE_tally"))
             .args(line.split_whitespace())
             .current_dir(self.folder.path())
             .env_clear()
+            .stdin(std::fs::File::open(self.path("input")).unwrap())
             .output()
             .unwrap()
     }
@@ -334,4 +341,55 @@ fn a_rehearsal_becomes_the_night_with_nothing_secret_of_it() {
         "election promote live --opens 100 --closes 200 --election next --origin tally.example/next --out next",
     );
     assert!(again.contains("live already"), "{again}");
+}
+
+/// Every unit's cards are drawn, and what stands on one gives the very key back, typed or scanned; a
+/// misread group is named.
+#[test]
+fn a_card_gives_its_key_back_typed_and_scanned() {
+    let stage = Stage::new();
+    stage.tally("election new --development desk --units 2");
+    let made = stage.tally("key cards desk/chairs --bundle desk/bundle --out cards.pdf --paper a4");
+    assert_eq!(made[0]["cards"], 8);
+    let pdf = std::fs::read(stage.path("cards.pdf")).unwrap();
+    let text = String::from_utf8_lossy(&pdf);
+    assert_eq!(text.matches("(REHEARSAL / ENSAYO) Tj").count(), 8);
+    // The third sheet of the first unit is the secretary's.
+    let secret = stage.text("desk/chairs/P-0001.s.key");
+    let key = note::SignerKey::from_secret_text(secret.trim_end()).unwrap();
+    let groups = keyfile::typed(&key.seed());
+    assert!(
+        groups
+            .iter()
+            .all(|group| text.contains(&format!("{group}) Tj")))
+    );
+    let from_card = |input: &str, out: &str| {
+        let name = key.verifier().name();
+        let id = key.verifier().id();
+        stage.run_with(
+            &format!("--json key from-card --name {name} --key-id {id} --out {out}"),
+            input,
+        )
+    };
+    for (input, out) in [
+        (groups.join(" ").to_lowercase(), "typed.key"),
+        (secret.clone(), "scanned.key"),
+    ] {
+        assert!(from_card(&input, out).status.success(), "{out}");
+        assert_eq!(stage.text(out), secret);
+    }
+    let misread = groups.join(" ").replacen('-', "-9", 1);
+    let shifted: String = misread
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .take(71)
+        .collect();
+    let refused = from_card(&shifted, "wrong.key");
+    assert!(!refused.status.success());
+    assert!(!stage.path("wrong.key").exists());
+    // Another card's groups under this card's name: the key id does not fit.
+    let other = stage.text("desk/chairs/P-0001.b.key");
+    let other = note::SignerKey::from_secret_text(other.trim_end()).unwrap();
+    let why = from_card(&keyfile::typed(&other.seed()).join(" "), "other.key");
+    assert!(String::from_utf8_lossy(&why.stdout).contains("is not the card's key"));
 }

@@ -47,3 +47,18 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Outcome<()> {
             Failure::new(Exit::Failed, format!("cannot write `{}`", path.display())).because(&error)
         })
 }
+
+/// Writes a file that did not exist and that only its owner may read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let created = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    created
+        .and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
+        .map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot write `{}`", path.display())).because(&error)
+        })
+}

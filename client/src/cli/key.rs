@@ -1,4 +1,6 @@
-//! `tally key`: a person's key, made where it will be used.
+//! `tally key`: a person's key, made where it will be used, and its way onto paper and back.
+
+mod cards;
 
 use std::path::PathBuf;
 
@@ -23,6 +25,8 @@ pub(crate) enum Verb {
     New(New),
     Show(Show),
     Encrypt(Encrypt),
+    Cards(cards::Cards),
+    FromCard(cards::FromCard),
 }
 
 /// Make a new secret key and print its public half.
@@ -96,6 +100,8 @@ impl Verb {
             Verb::New(new) => new.run(output),
             Verb::Show(show) => show.run(output),
             Verb::Encrypt(encrypt) => encrypt.run(output),
+            Verb::Cards(cards) => cards.run(output),
+            Verb::FromCard(card) => card.run(output),
         }
     }
 }

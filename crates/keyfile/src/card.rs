@@ -123,6 +123,24 @@ pub fn read_typed(text: &str) -> Result<[u8; 32], BadCard> {
     }
 }
 
+/// Checks one group on its own, so that it can be asked for again at once.
+pub fn check_group(number: usize, text: &str) -> Result<(), BadCard> {
+    let mut symbols = Vec::new();
+    for character in text.chars().filter(|c| !c.is_whitespace() && *c != '-') {
+        symbols.push(value(character).ok_or(BadCard::Symbol {
+            group: number,
+            character,
+        })?);
+    }
+    let place = u8::try_from(number).unwrap_or(0);
+    match symbols.split_last() {
+        Some((last, data)) if data.len() == 4 && *last == check(place, data) => Ok(()),
+        Some(_) | None => Err(BadCard::Misread {
+            groups: vec![number],
+        }),
+    }
+}
+
 fn check(number: u8, group: &[u8]) -> u8 {
     let mut factor = 1;
     group.iter().fold(number & 31, |sum, symbol| {
@@ -180,6 +198,16 @@ mod tests {
         for first in [0, 1, 77, 255] {
             let groups = typed(&seed(first));
             assert_eq!(groups.len(), GROUPS);
+            assert!(
+                (1..)
+                    .zip(&groups)
+                    .all(|(number, group)| check_group(number, group).is_ok())
+            );
+            assert!(
+                (2..)
+                    .zip(&groups)
+                    .all(|(number, group)| check_group(number, group).is_err())
+            );
             let text = groups.join(" ");
             assert_eq!(read_typed(&text), Ok(seed(first)));
             let careless = text

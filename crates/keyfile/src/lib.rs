@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use note::{Algorithm, CosignerKey, KeyError, SecretKeyError, SignerKey, VerifierKey};
 
-pub use card::{BadCard, GROUPS, read_typed, typed};
+pub use card::{BadCard, GROUPS, check_group, read_typed, typed};
 pub use disk::{read, write_new, write_over};
 pub use passphrase::{CREDENTIAL, Passphrase, credential_file};
 pub use sealed::Salting;
