@@ -216,7 +216,7 @@ impl Verb {
     pub(crate) fn run(self, output: Output) -> Outcome {
         match self {
             Verb::New(new) => new.run(output),
-            Verb::Plan(plan) => plan.run(output),
+            Verb::Plan(plan) => plan.run(),
             Verb::Chairs(chairs) => chairs.run(output),
             Verb::Sign(sign) => sign.run(output),
             Verb::Assemble(assemble) => assemble.run(output),

@@ -75,8 +75,42 @@ pub fn draft(
     }
     check_size(&parts.rules)?;
     check_roll(parts)?;
+    let mut content = without_files(parts, before, id, now);
+    let files = Files {
+        roster: parts.roster.to_string(),
+        rules: parts.rules.to_string(),
+        roll: parts.roll.to_string(),
+        receipt_policy: Policy::receipt_for(&content).to_string(),
+        final_policy: Policy::final_file(&content),
+    };
+    content.receipt_policy = hash(&files.receipt_policy);
+    content.final_policy = hash(&files.final_policy);
+    content.roll = CountedFile {
+        count: count(parts.roll.line_count()),
+        hash: hash(&files.roll),
+    };
+    content.roster = CountedFile {
+        count: count(parts.roster.unit_count()),
+        hash: hash(&files.roster),
+    };
+    content.rules = hash(&files.rules);
+    check_text(&content)?;
+    if let Some(before) = before {
+        check_step(before.manifest, &content)?;
+    }
+    Ok(Draft { content, files })
+}
+
+/// What the version says, with the hashes of its files still to be filled in: the policies are made
+/// from the keys that stand in it.
+fn without_files(
+    parts: &Parts,
+    before: Option<Before<'_>>,
+    id: [u8; 16],
+    now: UnixSeconds,
+) -> Manifest {
     let unknown = sha256(b"");
-    let mut content = Manifest {
+    Manifest {
         header: Header {
             election: parts.election.clone(),
             genesis: before.map(|before| genesis(&before)),
@@ -110,30 +144,7 @@ pub fn draft(
             hash: unknown,
         },
         rules: unknown,
-    };
-    let files = Files {
-        roster: parts.roster.to_string(),
-        rules: parts.rules.to_string(),
-        roll: parts.roll.to_string(),
-        receipt_policy: Policy::receipt_for(&content).to_string(),
-        final_policy: Policy::final_file(&content),
-    };
-    content.receipt_policy = hash(&files.receipt_policy);
-    content.final_policy = hash(&files.final_policy);
-    content.roll = CountedFile {
-        count: count(parts.roll.line_count()),
-        hash: hash(&files.roll),
-    };
-    content.roster = CountedFile {
-        count: count(parts.roster.unit_count()),
-        hash: hash(&files.roster),
-    };
-    content.rules = hash(&files.rules);
-    check_text(&content)?;
-    if let Some(before) = before {
-        check_step(before.manifest, &content)?;
     }
-    Ok(Draft { content, files })
 }
 
 /// The genesis that everything behind this version carries.

@@ -528,7 +528,7 @@ fn says(manifest: &Manifest, before: Option<&Manifest>, text: &str) -> Vec<Strin
                 .keys_of(*role)
                 .map(|key| key.name().as_str())
                 .collect();
-            lines.push(format!("  {:<10} {}", role.to_string(), keys.join(", ")));
+            lines.push(format!("  {:<10} {}", role.as_str(), keys.join(", ")));
         }
         lines.push(format!("  opens      {}", time(manifest.opens)));
         lines.push(format!("  closes     {}", time(manifest.closes)));
