@@ -143,7 +143,7 @@ mod tests {
                 .collect();
             let [x, y, w, h] = <[f32; 4]>::try_from(numbers).unwrap();
             let place = |value: f32| {
-                (0..)
+                (0..=u16::MAX)
                     .find(|step: &u16| f32::from(*step) >= value * SCALE)
                     .map_or(0, usize::from)
             };
