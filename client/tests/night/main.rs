@@ -11,4 +11,5 @@ mod acts;
 mod golden;
 mod night;
 mod node;
+mod second;
 mod wire;

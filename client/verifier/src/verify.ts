@@ -120,7 +120,7 @@ function originCheck({ signed: { checkpoint: { origin, size } } }: Receipt, elec
 function inclusion({ index, leaf, path, signed: { checkpoint: { size, root } } }: Receipt): Check {
   const reached = rootFromPath(index, size, leaf, path);
   return reached !== null && equal(reached, root)
-    ? passed("inclusion", `${path.length} hashes lead from the report to the root: it is in the log exactly as shown here, under the code ${codeOf(leaf)}.`)
+    ? passed("inclusion", `${path.length === 1 ? "1 hash leads" : `${path.length} hashes lead`} from the report to the root: it is in the log exactly as shown here, under the code ${codeOf(leaf)}.`)
     : failed("inclusion", "not_included", "The hashes do not lead from the report to the root: the log does not contain it as shown here.");
 }
 
