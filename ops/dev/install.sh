@@ -2,7 +2,7 @@
 # Installs what building and testing Tally needs and is missing.
 #
 #   ops/dev/install.sh build   a C++ compiler and libclang (for RocksDB's bindings)
-#   ops/dev/install.sh test    the same, and promtool
+#   ops/dev/install.sh test    the same, promtool, and Node with npm (for the second verifier)
 #
 # On Debian and Ubuntu it installs packages; elsewhere it names what to install.
 # The Rust toolchain is never installed behind your back.
@@ -32,12 +32,14 @@ if ! ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang-*.so* >/dev/null 2>
 fi
 if [ "$want" = test ]; then
     command -v promtool >/dev/null || missing+=(prometheus)
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
     say "missing: ${missing[*]} (Debian's names). Install their equivalents and run this again:"
-    say "  build-essential = a C++20 compiler; libclang-dev = libclang 14 or newer; prometheus = promtool 2.42 or newer"
+    say "  build-essential = a C++20 compiler; libclang-dev = libclang 14 or newer; prometheus = promtool 2.42 or newer; nodejs = Node 18 or newer"
     exit 69
 fi
 as_root=()
