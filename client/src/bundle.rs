@@ -43,8 +43,8 @@ pub fn write_folder(bundle: &Bundle, folder: &Path) -> io::Result<()> {
     let mut taken = BTreeSet::new();
     for (note, manifest) in manifests(bundle) {
         // Successors that wait, and a version that was lost, share their number with another.
-        let shared = (!taken.insert(manifest.version))
-            .then(|| ShortCode::of(&note.note.text_hash()));
+        let shared =
+            (!taken.insert(manifest.version)).then(|| ShortCode::of(&note.note.text_hash()));
         let name = match &shared {
             None => format!("manifest-{}", manifest.version),
             Some(code) => format!("manifest-{}-{code}", manifest.version),

@@ -50,8 +50,11 @@ pub(crate) fn leaves(fixture: &Fixture, count: u64, mut each: impl FnMut(&[u8]))
 fn sheet_of(first: &Worksheet, seq: u64) -> Worksheet {
     let mut sheet = first.clone();
     if seq.is_multiple_of(2) {
-        let groups = sheet.last.keys().cloned();
-        sheet.last = groups.map(|group| (group, People::ZERO)).collect();
+        let groups: Vec<_> = sheet.last.groups().cloned().collect();
+        sheet.last = groups
+            .into_iter()
+            .map(|group| (group, People::ZERO))
+            .collect();
     }
     sheet
 }

@@ -13,7 +13,7 @@ use note::UnixSeconds;
 use proto::v1;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::night::Night;
 
@@ -190,6 +190,20 @@ impl v1::election_server::Election for Api {
         Err(Status::unimplemented(
             "a stand-in is started with its night",
         ))
+    }
+
+    async fn recover(
+        &self,
+        _request: Request<Streaming<v1::RecoverRequest>>,
+    ) -> Result<Response<v1::InitResponse>, Status> {
+        Err(Status::unimplemented("a stand-in has one night"))
+    }
+
+    async fn retire(
+        &self,
+        _request: Request<v1::RetireRequest>,
+    ) -> Result<Response<v1::RetireResponse>, Status> {
+        Err(Status::unimplemented("a stand-in has one night"))
     }
 }
 

@@ -129,6 +129,7 @@ fn judge(bytes: &[u8], election: &Election) -> Value {
     };
     let (verdict, reason, level) = match &verification.verdict {
         Verdict::Recorded(receipt) => ("recorded", None, Some(receipt.level().to_string())),
+        Verdict::RecordedUnread(unread) => ("recorded", None, Some(unread.level.to_string())),
         Verdict::NotYetWitnessed { .. } => ("not_yet_witnessed", None, None),
         Verdict::NeedsNewerBundle { .. } => ("needs_newer_bundle", None, None),
         Verdict::Invalid(reason) => ("invalid", Some(code(reason)), None),

@@ -120,6 +120,7 @@ impl From<IntakeError> for Problem {
                 leader,
                 ..Self::unavailable(sentence)
             },
+            IntakeError::Retired => Self::new(StatusCode::GONE, error.to_string()),
             IntakeError::Stopped(_) => Self::broken(sentence),
         }
     }

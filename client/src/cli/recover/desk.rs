@@ -17,6 +17,7 @@ use crate::cli::election::{addresses, origin};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::Output;
+use crate::cli::secrets::Passphrases;
 use crate::cli::{files, log, trust};
 use crate::clock::{Clock as _, SystemClock};
 use crate::election::{Desk, NodePlan, Recovering, make_node, recovering, write_node};
@@ -61,6 +62,8 @@ pub(crate) struct Manifest {
     /// Addresses of one new node: clients, peers, operations; once for each.
     #[arg(long = "node", value_name = "IP:PORT,IP:PORT,IP:PORT", value_parser = addresses)]
     node: Vec<[SocketAddr; 3]>,
+    #[command(flatten)]
+    passphrases: Passphrases,
     #[command(flatten)]
     trust: Trust,
 }
@@ -141,7 +144,7 @@ impl Manifest {
         files::write_new(&self.out.join("policy.final.txt"), fin.as_bytes())?;
         let mut node_configs = Vec::new();
         if let Some(development) = &self.development {
-            let note = sign(development, &recovering)?;
+            let note = sign(output, &self.passphrases, development, &recovering)?;
             files::write_new(&self.out.join("manifest.note"), note.bytes())?;
             let mut whole = opened.bundle.clone();
             whole.manifests.push(receipt::BundledManifest {
@@ -207,13 +210,19 @@ impl Manifest {
 }
 
 /// Signs with as many of the authority's keys as must.
-fn sign(development: &Path, recovering: &Recovering) -> Outcome<SignedNote> {
+fn sign(
+    output: Output,
+    passphrases: &Passphrases,
+    development: &Path,
+    recovering: &Recovering,
+) -> Outcome<SignedNote> {
     let folder = development.join("keys").join(Role::Authority.to_string());
     let text = recovering.manifest.text();
     let need = usize::try_from(recovering.manifest.authority.threshold).unwrap_or(usize::MAX);
     let lines = (1..=need)
         .map(|number| {
-            let key = files::read_key(&folder.join(format!("A{number}.key")))?;
+            let file = folder.join(format!("A{number}.key"));
+            let key = passphrases.signer(output, &file)?;
             Ok(key.sign(&text))
         })
         .collect::<Outcome<Vec<_>>>()?;
