@@ -2,6 +2,7 @@
 
 mod code;
 mod convert;
+mod current;
 mod page;
 mod qr;
 
@@ -26,6 +27,7 @@ pub(crate) enum Verb {
     Show(Show),
     Qr(qr::Qr),
     Code(code::Code),
+    Current(current::Current),
     Page(page::Page),
     Convert(convert::Convert),
 }
@@ -35,7 +37,7 @@ pub(crate) enum Verb {
 #[command(after_help = "\
 No network is used. A receipt that holds proves that the report is in the log exactly as shown and
 that a majority of the nodes had it on their disks. Whether it is still what stands for the unit
-only the log itself can say: see `tally results --units`.
+only the log itself can say: see `tally receipt current`.
 
 Marks: \u{2713} holds, \u{2717} does not hold, \u{2013} not checked, and why.
 
@@ -124,6 +126,7 @@ impl Verb {
             Verb::Show(show) => show.run(output),
             Verb::Qr(qr) => qr.run(output),
             Verb::Code(code) => code.run(output),
+            Verb::Current(current) => current.run(output),
             Verb::Page(page) => page.run(output),
             Verb::Convert(convert) => convert.run(output),
         }
