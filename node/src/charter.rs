@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::{Fault, Tables, View};
 use merkle::TreeSize;
-use note::SignedCheckpoint;
+use note::{SignedCheckpoint, VerifierKey};
 use receipt::{ElectionKind, Manifest, NodeLine, Policy};
 
 /// One manifest version, ready for use.
@@ -75,6 +75,14 @@ impl Charter {
     /// The node's line by its ordinal.
     pub(crate) fn node(&self, ordinal: u64) -> Option<&NodeLine> {
         self.manifest.node(ordinal)
+    }
+
+    /// The key of an outside witness by its id.
+    pub(crate) fn witness(&self, id: &str) -> Option<&VerifierKey> {
+        let mut witnesses = self.manifest.witnesses.iter();
+        witnesses
+            .find(|witness| witness.id.as_str() == id)
+            .map(|witness| &witness.key)
     }
 
     /// Whether a majority of the nodes has cosigned, and nobody's line is false.

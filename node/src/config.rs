@@ -25,6 +25,9 @@ pub struct Config {
     pub peers: Peers,
     /// The listener for whoever runs the node: plain HTTP, so keep it on loopback.
     pub operations: Operations,
+    /// Outside witnesses that this node asks while it leads; the same on all nodes.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
     /// Who publishes the results, as files of results say it.
     #[serde(default)]
     pub publisher: Publisher,
@@ -139,6 +142,50 @@ impl TryFrom<String> for CalendarDay {
         export::Day::parse(&text)
             .map(Self)
             .ok_or("a day is written as `2020-02-03`")
+    }
+}
+
+/// An outside witness: a server of `c2sp.org/tlog-witness` that somebody else runs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// Its id on the manifest's witness lines, such as `w1`; the key stands there.
+    pub id: String,
+    /// Where it is: `https://witness.example`; plain `http` only on this machine.
+    pub url: WitnessUrl,
+    /// The authority that signed its certificate, PEM; without it those that the system trusts.
+    pub ca: Option<PathBuf>,
+}
+
+/// The address of a witness, without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct WitnessUrl(String);
+
+impl WitnessUrl {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for WitnessUrl {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let Ok(url) = reqwest::Url::parse(&text) else {
+            return Err("a witness's address is a URL such as `https://witness.example`");
+        };
+        let here = url.host_str().is_some_and(|host| {
+            let address = host.trim_start_matches('[').trim_end_matches(']');
+            let parsed = address.parse::<std::net::IpAddr>();
+            host == "localhost" || parsed.is_ok_and(|address| address.is_loopback())
+        });
+        match url.scheme() {
+            "https" => Ok(Self(text.trim_end_matches('/').to_owned())),
+            "http" if here => Ok(Self(text.trim_end_matches('/').to_owned())),
+            _ => Err("a witness is asked over `https`; plain `http` only on this machine"),
+        }
     }
 }
 
@@ -295,7 +342,9 @@ impl Config {
             &mut self.peers.key,
             &mut self.peers.ca,
         ];
-        for path in paths.into_iter().chain(&mut self.keys.passphrase_file) {
+        let authorities = self.witnesses.iter_mut().filter_map(|it| it.ca.as_mut());
+        let optional = self.keys.passphrase_file.iter_mut().chain(authorities);
+        for path in paths.into_iter().chain(optional) {
             *path = folder.join(&path);
         }
     }
@@ -439,7 +488,7 @@ listen = "127.0.0.1:7301"
             (
                 "[operations]",
                 "[operation]",
-                "line 19: unknown field `operation`, expected one of `id`, `data_dir`, `keys`, `election`, `api`, `peers`, `operations`, `publisher`, `log`, `limits`, `raft`",
+                "line 19: unknown field `operation`, expected one of `id`, `data_dir`, `keys`, `election`, `api`, `peers`, `operations`, `witnesses`, `publisher`, `log`, `limits`, `raft`",
             ),
             (
                 "listen = \"127.0.0.1:7101\"",
@@ -457,6 +506,11 @@ listen = "127.0.0.1:7301"
                 "line 7: a fingerprint is 32 bytes in base64, 44 characters",
             ),
             ("[keys]", "[keys", "line 3: unclosed table, expected `]`"),
+            (
+                "[operations]",
+                "[[witnesses]]\nid = \"w1\"\nurl = \"http://witness.example\"\n[operations]",
+                "line 21: a witness is asked over `https`; plain `http` only on this machine",
+            ),
         ] {
             assert!(SOUND.contains(from), "{from}");
             let sentence = problem(&SOUND.replacen(from, to, 1));

@@ -28,6 +28,7 @@ use crate::listeners::{Listeners, serve_api, serve_operations, serve_peers};
 use crate::open::{self, ApplyTimes, Opened};
 use crate::peers::calls::PeerCalls;
 use crate::start_error::StartError;
+use crate::tasks::witness::Courier;
 use crate::tasks::{self, Tasks};
 use crate::tls::{self, PeerCredentials};
 
@@ -125,6 +126,11 @@ impl Node {
         let whoami = whoami(&config, &keys, &credentials);
         let opened = open::open(&config, &whoami, keys, &metrics, &parts)?;
         let consensus = consensus_runtime()?;
+        let couriers = config
+            .witnesses
+            .iter()
+            .map(Courier::new)
+            .collect::<Result<Vec<_>, _>>()?;
         let core = core(
             &config,
             &parts,
@@ -143,6 +149,10 @@ impl Node {
             credentials,
             consensus,
         )?;
+        for courier in couriers {
+            let (core, stopping) = (Arc::clone(&running.core), running.tasks.stopping());
+            running.tasks.spawn("witness", courier.run(core, stopping));
+        }
         let RunningNode {
             core, addresses, ..
         } = &running;

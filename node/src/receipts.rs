@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ledger::{Fault, Tables, View};
 use merkle::{LeafIndex, ProveError, TreeSize};
-use receipt::UnverifiedReceipt;
+use note::SignedCheckpoint;
+use receipt::{ReceiptLevel, UnverifiedReceipt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::core::{Core, ReadError};
@@ -22,16 +24,21 @@ pub(crate) enum Found {
     Unknown,
 }
 
-/// The receipt of a leaf, if this node can make it now.
-pub(crate) async fn find(core: &Arc<Core>, leaf: LeafIndex) -> Result<Found, ReadError> {
+/// The receipt of a leaf, if this node can make it now: with the first published checkpoint that
+/// covers the leaf and proves as much as is asked for.
+pub(crate) async fn find(
+    core: &Arc<Core>,
+    leaf: LeafIndex,
+    level: ReceiptLevel,
+) -> Result<Found, ReadError> {
     core.read(move |core, view| {
         let Some(entry) = view.leaf(leaf)? else {
             return Ok(Found::Unknown);
         };
-        let covering = core.checkpoints.covering(leaf).unwrap_or_else(|error| {
-            tracing::error!(%error, "the published checkpoints cannot be read");
-            None
-        });
+        let covering = match level {
+            ReceiptLevel::Receipt => covering(core, leaf),
+            ReceiptLevel::Final => first_final(core, view, leaf)?,
+        };
         let Some(signed) = covering else {
             return Ok(Found::Pending);
         };
@@ -54,6 +61,32 @@ pub(crate) async fn find(core: &Arc<Core>, leaf: LeafIndex) -> Result<Found, Rea
     .await
 }
 
+fn covering(core: &Core, leaf: LeafIndex) -> Option<SignedCheckpoint> {
+    core.checkpoints.covering(leaf).unwrap_or_else(|error| {
+        tracing::error!(%error, "the published checkpoints cannot be read");
+        None
+    })
+}
+
+/// The first final checkpoint that covers a leaf. Whether one is final depends on the manifest in
+/// force at its size, and lines are gained later, so each is looked at when somebody asks.
+fn first_final<T: Tables>(
+    core: &Core,
+    view: &View<'_, T>,
+    mut leaf: LeafIndex,
+) -> Result<Option<SignedCheckpoint>, Fault> {
+    while let Some(signed) = covering(core, leaf) {
+        let size = signed.checkpoint().size;
+        let charter = core.charters.at(view, size)?;
+        if charter.is_some_and(|charter| charter.is_final(&signed)) {
+            return Ok(Some(signed));
+        }
+        // The next checkpoint is the first that covers the leaf behind this one's tree.
+        leaf = LeafIndex::new(size.get());
+    }
+    Ok(None)
+}
+
 /// The receipt of a leaf, waiting for it for at most `patience`; `None` when it is not there then.
 pub(crate) async fn wait_for(
     core: &Arc<Core>,
@@ -72,7 +105,7 @@ pub(crate) async fn wait_for(
             .checkpoints
             .covering_size(leaf)
             .is_some_and(|covering| covering <= size)
-            && let Found::Receipt(receipt) = find(core, leaf).await?
+            && let Found::Receipt(receipt) = find(core, leaf, ReceiptLevel::Receipt).await?
         {
             return Ok(Some(receipt));
         }

@@ -8,6 +8,8 @@ mod failover;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod levels;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod refusals;

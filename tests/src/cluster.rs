@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use caucus::{ElectionId, Roster, Rules};
 use client::clock::{Clock, SystemClock};
 use client::connection::{Connections, NodeAddress};
-use client::election::{self, Made, NodePlan, Plan, Written};
+use client::election::{self, Made, NodePlan, Plan, WitnessPlan, Written};
 use client::random::SeededRandom;
 use note::Origin;
 use proto::v1;
@@ -37,6 +37,8 @@ pub struct Spec {
     pub roster: Roster,
     /// The rules of the night.
     pub rules: Rules,
+    /// Outside witnesses that the manifest names and the nodes ask.
+    pub witnesses: Vec<WitnessPlan>,
     /// All keys follow from it.
     pub seed: u64,
     /// Where everything is written: empty, or not there yet.
@@ -81,7 +83,7 @@ impl Cluster {
     pub fn prepare(spec: Spec) -> anyhow::Result<Self> {
         let now = SystemClock::start().unix();
         let mut random = SeededRandom::new(spec.seed);
-        let plan = plan(spec.nodes, spec.roster, spec.rules, now)?;
+        let plan = plan(spec.nodes, spec.roster, spec.rules, spec.witnesses, now)?;
         let made = Arc::new(election::make(plan, &mut random, now)?);
         let written = election::write(&made, &spec.folder, now)?;
         let election = Arc::new(Election::open(&made.bundle, made.fingerprint)?);
@@ -300,7 +302,13 @@ impl Cluster {
     }
 }
 
-fn plan(nodes: u64, roster: Roster, rules: Rules, now: note::UnixSeconds) -> anyhow::Result<Plan> {
+fn plan(
+    nodes: u64,
+    roster: Roster,
+    rules: Rules,
+    witnesses: Vec<WitnessPlan>,
+    now: note::UnixSeconds,
+) -> anyhow::Result<Plan> {
     let mut ports = ports::free(usize::try_from(nodes * 3)?)?.into_iter();
     let mut port = || ports.next().context("too few ports");
     let nodes = (1..=nodes)
@@ -324,6 +332,7 @@ fn plan(nodes: u64, roster: Roster, rules: Rules, now: note::UnixSeconds) -> any
         opens: now,
         closes: note::UnixSeconds::new(now.get() + 6 * 3600),
         vouchers_per_unit: 1,
+        witnesses,
     })
 }
 

@@ -6,6 +6,7 @@ use anyhow::Context;
 use caucus::{UnitId, Worksheet};
 use client::Client;
 use client::chair;
+use client::election::WitnessPlan;
 use note::{SignedNote, SignerKey};
 use receipt::Leaf;
 use receipt::leaf::Role;
@@ -32,7 +33,12 @@ pub struct Stage {
 impl Stage {
     /// Starts three nodes for a night of `units`.
     pub async fn open(units: u64) -> anyhow::Result<Self> {
-        let mut stage = Self::prepare(units, 3)?;
+        Self::open_with(units, Vec::new()).await
+    }
+
+    /// Starts three nodes that ask these outside witnesses.
+    pub async fn open_with(units: u64, witnesses: Vec<WitnessPlan>) -> anyhow::Result<Self> {
+        let mut stage = Self::prepare_with(units, 3, witnesses)?;
         for ordinal in stage.cluster.ordinals() {
             stage.cluster.start_node(ordinal)?;
         }
@@ -40,11 +46,17 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The same with nothing started yet.
+    /// Nodes without outside witnesses, with nothing started yet.
     pub fn prepare(units: u64, nodes: u64) -> anyhow::Result<Self> {
+        Self::prepare_with(units, nodes, Vec::new())
+    }
+
+    /// The same with witnesses.
+    fn prepare_with(units: u64, nodes: u64, witnesses: Vec<WitnessPlan>) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("tally-test-").tempdir()?;
         let night = Night::generate(SEED, &Scale::units(units));
         let cluster = Cluster::prepare(Spec {
+            witnesses,
             nodes,
             roster: night.roster.clone(),
             rules: night.rules.clone(),

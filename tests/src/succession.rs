@@ -77,6 +77,7 @@ impl Succession {
             election: &cluster.made.plan.election,
             genesis: &cluster.made.genesis,
             authority: &authority,
+            witnesses: &[],
         };
         let (mut configs, mut addresses) = (Vec::new(), Vec::new());
         for (plan, keys) in &nodes {

@@ -24,7 +24,7 @@ use super::output::Output;
 use super::{files, on_network, trust};
 use crate::bundle::{self, FetchError};
 use crate::clock::{Clock as _, SystemClock};
-use crate::election::{self, Made, NodePlan, Plan, Written, small_roster};
+use crate::election::{self, Made, NodePlan, Plan, WitnessPlan, Written, small_roster};
 use crate::random::{SeededRandom, SystemRandom};
 
 /// Make an election, fetch its bundle, show what is in it.
@@ -110,6 +110,9 @@ pub(crate) struct New {
     /// A rule file [default: the Iowa rules of 2020 with twelve groups].
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// An outside witness that the manifest names and the nodes ask; once for each.
+    #[arg(long = "witness", value_name = "ID URL VKEY", value_parser = witness)]
+    witnesses: Vec<WitnessPlan>,
     /// Paper vouchers for each unit.
     #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     vouchers: u8,
@@ -306,6 +309,7 @@ impl New {
                 UnixSeconds::new,
             ),
             vouchers_per_unit: self.vouchers,
+            witnesses: self.witnesses.clone(),
         })
     }
 
@@ -547,6 +551,14 @@ impl Shown {
 pub(crate) fn origin(text: &str) -> Result<Origin, String> {
     Origin::parse_election(text)
         .map_err(|_| format!("`{text}` is not an origin: at most 64 of a-z 0-9 . / -"))
+}
+
+/// Reads an outside witness.
+fn witness(text: &str) -> Result<WitnessPlan, String> {
+    WitnessPlan::parse(text).ok_or_else(|| {
+        "a witness is its id, its URL and its public key in one word each, as tally-witness prints it"
+            .to_owned()
+    })
 }
 
 /// Reads `clients,peers,operations`.

@@ -5,6 +5,7 @@ mod convert;
 mod current;
 mod page;
 mod qr;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,8 @@ pub(crate) enum Verb {
     Current(current::Current),
     Page(page::Page),
     Convert(convert::Convert),
+    Upgrade(upgrade::Upgrade),
+    Fetch(upgrade::Fetch),
 }
 
 /// Check receipts offline and print every check.
@@ -129,6 +132,8 @@ impl Verb {
             Verb::Current(current) => current.run(output),
             Verb::Page(page) => page.run(output),
             Verb::Convert(convert) => convert.run(output),
+            Verb::Upgrade(upgrade) => upgrade.run(output),
+            Verb::Fetch(fetch) => fetch.run(output),
         }
     }
 }

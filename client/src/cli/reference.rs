@@ -113,6 +113,7 @@ async fn by_hash(hash: &LeafHash, connections: &Connections) -> Outcome<Found> {
         leaf: Some(v1::get_receipt_request::Leaf::LeafHash(
             hash.as_bytes().to_vec().into(),
         )),
+        level: v1::Level::Receipt.into(),
     };
     let answer = connections
         .any(|channel| {

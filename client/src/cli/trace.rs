@@ -201,6 +201,7 @@ enum Standing {
 async fn fetch_receipt(connections: &Connections, leaf_index: u64) -> Outcome<Standing> {
     let request = v1::GetReceiptRequest {
         leaf: Some(v1::get_receipt_request::Leaf::LeafIndex(leaf_index)),
+        level: v1::Level::Receipt.into(),
     };
     let answer = connections.any(|channel| {
         let request = request.clone();

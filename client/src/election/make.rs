@@ -395,7 +395,7 @@ fn manifest_without_files(
         keys,
         nodes: nodes.iter().map(NodeKeys::line).collect(),
         spares: Vec::new(),
-        witnesses: Vec::new(),
+        witnesses: plan.witnesses.iter().map(|it| it.line.clone()).collect(),
         opens: plan.opens,
         closes: plan.closes,
         receipt_policy: unknown,
@@ -459,6 +459,7 @@ mod tests {
             opens: UnixSeconds::new(100),
             closes: UnixSeconds::new(200),
             vouchers_per_unit: 3,
+            witnesses: Vec::new(),
         }
     }
 

@@ -29,7 +29,7 @@ pub use draft::{Before, Draft, Parts, check_files, draft};
 pub use make::{
     Error, Files, Made, Names, NodeKeys, UnitKeys, make, make_for, make_node, make_roll, make_units,
 };
-pub use plan::{NodePlan, Plan};
+pub use plan::{NodePlan, Plan, WitnessPlan};
 pub use promote::{carried_over, names_of};
 pub use recover::{RecoverError, Recovering, recovering};
 pub use shape::small_roster;

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use caucus::{ElectionId, Roster, Rules};
-use note::{Origin, UnixSeconds};
-use receipt::{ElectionKind, NodeId};
+use note::{Origin, UnixSeconds, VerifierKey};
+use receipt::{ElectionKind, NodeId, WitnessLine};
 
 /// Everything that is chosen; the rest is drawn at random.
 #[derive(Debug, Clone)]
@@ -27,6 +27,33 @@ pub struct Plan {
     pub closes: UnixSeconds,
     /// Paper vouchers for each unit, for reports by telephone.
     pub vouchers_per_unit: u8,
+    /// Outside witnesses: their keys for the manifest, their addresses for the nodes.
+    pub witnesses: Vec<WitnessPlan>,
+}
+
+/// One outside witness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessPlan {
+    /// Its line in the manifest.
+    pub line: WitnessLine,
+    /// Where the nodes ask it: `https://…`, or `http://…` on this machine.
+    pub url: String,
+}
+
+impl WitnessPlan {
+    /// Reads `<id> <url> <vkey>`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let (id, url, key) = (words.next()?, words.next()?, words.next()?);
+        let line = WitnessLine {
+            id: NodeId::parse(id)?,
+            key: VerifierKey::parse(key).ok()?,
+        };
+        words.next().is_none().then(|| Self {
+            line,
+            url: url.to_owned(),
+        })
+    }
 }
 
 /// One node: what it is called and where it listens.

@@ -108,6 +108,7 @@ mod tests {
             opens: UnixSeconds::new(100),
             closes: UnixSeconds::new(200),
             vouchers_per_unit: 2,
+            witnesses: Vec::new(),
         };
         make(plan, &mut SeededRandom::new(seed), UnixSeconds::new(50)).unwrap()
     }

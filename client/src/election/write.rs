@@ -23,7 +23,7 @@ use receipt::Fingerprint;
 
 use super::draft::Draft;
 use super::make::{Files, Made, NodeKeys, UnitKeys};
-use super::plan::NodePlan;
+use super::plan::{NodePlan, WitnessPlan};
 use crate::bundle;
 use crate::certificate::{self, Authority, NodeName};
 use crate::disk::write_secret;
@@ -165,6 +165,7 @@ fn write_nodes(made: &Made, folder: &Path, now: UnixSeconds) -> Result<Vec<PathB
                 election: &made.plan.election,
                 genesis: &made.genesis,
                 authority: &authority,
+                witnesses: &made.plan.witnesses,
             };
             write_node(&folder, &desk, plan, keys, now)
         })
@@ -180,6 +181,8 @@ pub struct Desk<'d> {
     pub genesis: &'d Hash,
     /// Signs their certificates.
     pub authority: &'d Authority,
+    /// The outside witnesses that they ask.
+    pub witnesses: &'d [WitnessPlan],
 }
 
 /// Writes one node's folder: keys, certificates, configuration. Gives back the configuration.
@@ -220,12 +223,15 @@ pub fn write_node(
         desk.authority.pair().certificate.as_bytes(),
     )?;
     let config = folder.join("node.toml");
-    put(&config, node_config(plan, desk.genesis).as_bytes())?;
+    put(
+        &config,
+        node_config(plan, desk.genesis, desk.witnesses).as_bytes(),
+    )?;
     Ok(config)
 }
 
 /// The configuration of one node whose keys and certificates lie beside it.
-pub fn node_config(plan: &NodePlan, genesis: &Hash) -> String {
+pub fn node_config(plan: &NodePlan, genesis: &Hash, witnesses: &[WitnessPlan]) -> String {
     let NodePlan {
         id,
         api,
@@ -234,6 +240,15 @@ pub fn node_config(plan: &NodePlan, genesis: &Hash) -> String {
         ..
     } = plan;
     let fingerprint = b64::encode_hash(genesis);
+    let mut asked = String::new();
+    for WitnessPlan { line, url } in witnesses {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            asked,
+            "\n[[witnesses]]\nid = \"{}\"\nurl = \"{url}\"\n",
+            line.id
+        );
+    }
     format!(
         r#"# One node of the cluster. Paths are relative to this file.
 id = "{id}"
@@ -261,7 +276,7 @@ ca = "ca.crt"
 
 [operations]
 listen = "{operations}"
-"#
+{asked}"#
     )
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn night_of(seed: u64) -> Night {
         opens: UnixSeconds::new(OPENS),
         closes: UnixSeconds::new(OPENS + 21_600),
         vouchers_per_unit: 1,
+        witnesses: Vec::new(),
     };
     let mut random = SeededRandom::new(seed);
     let made = make(plan, &mut random, UnixSeconds::new(OPENS - 86_400)).unwrap();

@@ -72,6 +72,8 @@ pub struct Metrics {
     pub raft_purged_index: Gauge,
     /// Entries a member lacks, as the leader knows it; 0 on the others.
     pub raft_replication_lag: NamedGauge,
+    /// Published leaves that an outside witness has not signed for yet; 0 on nodes that do not lead.
+    pub witness_lag: NamedGauge,
     /// Since a majority last acknowledged this leader; 0 on the others.
     pub raft_quorum_ack_age: Seconds,
     /// Voters that answer beyond the majority; negative when there is no majority.
@@ -196,6 +198,12 @@ impl Metrics {
                 "peer",
                 names.peers,
                 "Entries a member lacks, as the leader knows it; 0 on the others.",
+            )?,
+            witness_lag: make.named_gauge(
+                "tally_witness_lag_entries",
+                "witness",
+                &[],
+                "Published leaves that an outside witness has not signed for; 0 where not leading.",
             )?,
             raft_quorum_ack_age: make.seconds(
                 "tally_raft_quorum_ack_age_seconds",

@@ -1,4 +1,4 @@
-//! `Receipts`: the receipt of a leaf, by its index, its hash, or the hash of its text.
+//! `Receipts`: the receipt of a leaf, by its index, its hash, the hash of its text or its code.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use merkle::{Hash, LeafHash, LeafIndex};
 use proto::v1::get_receipt_request::Leaf;
 use proto::v1::receipts_server::Receipts;
 use proto::v1::{self, GetReceiptRequest, GetReceiptResponse, get_receipt_response};
+use receipt::{ReceiptLevel, ShortCode};
 use tonic::{Request, Response, Status};
 
 use super::status;
@@ -36,6 +37,22 @@ impl Service {
                     .read(move |_, view| view.leaf_by_hash(&hash))
                     .await?)
             }
+            Leaf::Code(code) => {
+                let code = ShortCode::parse(&code)
+                    .map_err(|error| status::invalid(&format!("the code: {error}")))?;
+                let leaves = self
+                    .core
+                    .read(move |_, view| view.leaves_by_code(&code))
+                    .await?;
+                match leaves.as_slice() {
+                    [] => Ok(None),
+                    [leaf] => Ok(Some(leaf.index)),
+                    // 80 bits of a hash: it takes somebody's labour to make two.
+                    [_, _, ..] => Err(Status::failed_precondition(
+                        "several leaves have this code; name the leaf by its hash",
+                    )),
+                }
+            }
             Leaf::TextHash(bytes) => {
                 let hash = hash(&bytes)?;
                 let leaf = self
@@ -55,11 +72,16 @@ impl Receipts for Service {
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
         let _place = self.core.admission.read().map_err(status::rejected)?;
-        let leaf = request.into_inner().leaf;
+        let GetReceiptRequest { leaf, level } = request.into_inner();
+        let level = match v1::Level::try_from(level) {
+            Ok(v1::Level::Receipt) => ReceiptLevel::Receipt,
+            Ok(v1::Level::Final) => ReceiptLevel::Final,
+            Err(_unknown) => return Err(status::invalid("there is no such level")),
+        };
         let leaf = leaf.ok_or_else(|| status::invalid("say which leaf the receipt is for"))?;
         let result = match self.index_of(leaf).await? {
             None => get_receipt_response::Result::Unknown(v1::Unknown {}),
-            Some(index) => match receipts::find(&self.core, index).await? {
+            Some(index) => match receipts::find(&self.core, index, level).await? {
                 Found::Receipt(receipt) => get_receipt_response::Result::Receipt(receipt),
                 Found::Pending => get_receipt_response::Result::Pending(v1::Pending {
                     leaf_index: index.get(),

@@ -1,8 +1,9 @@
 //! Receipts by leaf hash or by the code that people speak, and what stands for a unit now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
@@ -18,14 +19,20 @@ use super::problem::Problem;
 use crate::core::Core;
 use crate::receipts::{self, Found};
 
-/// `GET /v1/receipts/{leaf hash or code}`
+/// `GET /v1/receipts/{leaf hash or code}?level=receipt|final`
 pub(super) async fn receipt(
     State(core): State<Arc<Core>>,
     Path(handle): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let level = match query.get("level") {
+        None => ReceiptLevel::Receipt,
+        Some(word) => ReceiptLevel::parse(word)
+            .ok_or_else(|| Problem::bad("a level is `receipt` or `final`"))?,
+    };
     let leaf = find(&core, Handle::parse(&handle)?).await?;
-    match receipts::find(&core, leaf.index).await? {
+    match receipts::find(&core, leaf.index, level).await? {
         Found::Receipt(receipt) => written(&core, receipt, Form::asked(&headers)).await,
         Found::Pending => Ok(pending(leaf)),
         Found::Unknown => Err(Problem::not_found("this node has no such leaf")),

@@ -5,6 +5,7 @@ pub(crate) mod cosign;
 pub(crate) mod gossip;
 pub(crate) mod observe;
 pub(crate) mod publish;
+pub(crate) mod witness;
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};

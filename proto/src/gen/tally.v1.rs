@@ -422,7 +422,10 @@ pub mod submissions_server {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetReceiptRequest {
-    #[prost(oneof = "get_receipt_request::Leaf", tags = "1, 2, 3")]
+    /// How much the receipt shall prove.
+    #[prost(enumeration = "Level", tag = "4")]
+    pub level: i32,
+    #[prost(oneof = "get_receipt_request::Leaf", tags = "1, 2, 3, 5")]
     pub leaf: ::core::option::Option<get_receipt_request::Leaf>,
 }
 /// Nested message and enum types in `GetReceiptRequest`.
@@ -436,6 +439,9 @@ pub mod get_receipt_request {
         /// SHA-256 of the note's text (every byte above the blank line).
         #[prost(bytes, tag = "3")]
         TextHash(::prost::bytes::Bytes),
+        /// The spoken code of the leaf, as people type it.
+        #[prost(string, tag = "5")]
+        Code(::prost::alloc::string::String),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -450,7 +456,7 @@ pub mod get_receipt_response {
         /// The `.tlog-proof` file, verbatim.
         #[prost(bytes, tag = "1")]
         Receipt(::prost::bytes::Bytes),
-        /// The leaf exists; fewer than a majority of nodes has cosigned a tree that holds it.
+        /// The leaf exists; no published checkpoint that holds it proves as much as was asked for yet.
         #[prost(message, tag = "2")]
         Pending(super::Pending),
         /// No such leaf on this node.
@@ -465,6 +471,35 @@ pub struct Pending {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Unknown {}
+/// How much a receipt proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Level {
+    /// A majority of the nodes has cosigned: what a receipt is without more.
+    Receipt = 0,
+    /// The strong quorum and an outside witness have cosigned.
+    Final = 1,
+}
+impl Level {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Receipt => "LEVEL_RECEIPT",
+            Self::Final => "LEVEL_FINAL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEVEL_RECEIPT" => Some(Self::Receipt),
+            "LEVEL_FINAL" => Some(Self::Final),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 pub mod receipts_client {
     #![allow(

@@ -99,6 +99,8 @@ impl Promote {
             opens: UnixSeconds::new(self.opens),
             closes: UnixSeconds::new(self.closes),
             vouchers_per_unit: self.vouchers,
+            // A witness has seen the rehearsal's log; for the night it is named anew.
+            witnesses: Vec::new(),
         };
         let names = election::names_of(latest.manifest());
         let now = SystemClock::start().unix();

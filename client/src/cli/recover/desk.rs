@@ -167,6 +167,7 @@ impl Manifest {
                 election: election.id(),
                 genesis: election.genesis(),
                 authority: &authority,
+                witnesses: &[],
             };
             for (plan, keys) in &made {
                 let folder = self.out.join("nodes").join(plan.id.as_str());

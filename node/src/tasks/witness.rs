@@ -1,0 +1,244 @@
+//! The leader asks the outside witnesses: each gets the newest published checkpoint with the proof
+//! that it extends the one that it saw last (`c2sp.org/tlog-witness`), one request at a time. A
+//! witness that is away, slow or wrong costs the final level and nothing else.
+//!
+//! What a witness saw last is not kept on disk: after a change of leader the first request is
+//! answered with 409 and that size.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use merkle::{ProveError, TreeSize};
+use note::{SignatureLine, SignedCheckpoint, VerifierKey};
+use replica::Role;
+use reqwest::StatusCode;
+use telemetry::Level;
+use tokio_util::sync::CancellationToken;
+use witness::AddCheckpoint;
+
+use crate::config;
+use crate::core::{Core, ReadError};
+use crate::gossip;
+use crate::start_error::StartError;
+
+/// Between two requests that went well: a witness is asked about many leaves at once.
+const PERIOD: Duration = Duration::from_millis(250);
+/// After one that did not, and the most that this grows to.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long a witness may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are looked at: a few signature lines.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// One outside witness and how it is asked.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    id: String,
+    url: String,
+    client: reqwest::Client,
+    /// What it saw last, as far as it is known.
+    seen: TreeSize,
+}
+
+/// Why a witness did not sign.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("cannot be asked: {0}")]
+    Unreachable(#[from] reqwest::Error),
+    #[error("answered {0}")]
+    Declined(StatusCode),
+    #[error("its answer has no line that verifies with the key in the manifest")]
+    NoLine,
+    #[error("the manifest in force names no witness of this id")]
+    NotNamed,
+    #[error("the tree cannot be read")]
+    Read(#[from] ReadError),
+    #[error("the answer does not say which size it saw")]
+    NoSize,
+}
+
+/// What one request led to.
+enum Asked {
+    /// It signed, and the line is kept.
+    Signed,
+    /// It saw another size than was believed; ask again with that.
+    Behind,
+    /// There was nothing to ask.
+    Nothing,
+}
+
+impl Courier {
+    /// Gets ready to ask a witness; sends nothing yet.
+    pub(crate) fn new(witness: &config::Witness) -> Result<Self, StartError> {
+        let unusable = |reason: String| StartError::Credential {
+            what: "witness authority",
+            file: witness.ca.clone().unwrap_or_default(),
+            reason,
+        };
+        let mut client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(ca) = &witness.ca {
+            let pem = std::fs::read(ca).map_err(|error| unusable(error.to_string()))?;
+            let authority = reqwest::Certificate::from_pem(&pem)
+                .map_err(|error| unusable(error.to_string()))?;
+            client = client.tls_certs_only([authority]);
+        }
+        Ok(Self {
+            id: witness.id.clone(),
+            url: format!("{}/add-checkpoint", witness.url.as_str()),
+            client: client
+                .build()
+                .map_err(|error| unusable(error.to_string()))?,
+            seen: TreeSize::ZERO,
+        })
+    }
+
+    /// Asks until told to stop.
+    pub(crate) async fn run(mut self, core: Arc<Core>, stopping: CancellationToken) {
+        let mut newest = core.checkpoints.watch();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let checkpoint = newest.borrow_and_update().clone();
+            let wait = match checkpoint {
+                Some(signed) if leads(&core) => match self.ask(&core, &signed).await {
+                    Ok(Asked::Signed) => {
+                        pause = FIRST_PAUSE;
+                        Some(PERIOD)
+                    }
+                    Ok(Asked::Behind) => Some(PERIOD),
+                    Ok(Asked::Nothing) => None,
+                    Err(trouble) => {
+                        tracing::warn!(witness = self.id, %trouble, "an outside witness has not signed");
+                        let now = pause;
+                        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                        Some(now)
+                    }
+                },
+                Some(_) | None => None,
+            };
+            self.measure(&core);
+            let news = async {
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    // A change of leader changes nothing about the newest checkpoint.
+                    None => {
+                        let _looked_again = tokio::time::timeout(PERIOD, newest.changed()).await;
+                    }
+                }
+            };
+            tokio::select! {
+                () = news => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+    }
+
+    /// How far the witness is behind what is published; 0 on a node that does not ask it.
+    fn measure(&self, core: &Core) {
+        let lag = core.checkpoints.newest_size().get();
+        let lag = if leads(core) {
+            lag.saturating_sub(self.seen.get())
+        } else {
+            0
+        };
+        core.metrics
+            .witness_lag
+            .set(&self.id, i64::try_from(lag).unwrap_or(i64::MAX));
+    }
+
+    async fn ask(&mut self, core: &Arc<Core>, signed: &SignedCheckpoint) -> Result<Asked, Trouble> {
+        let size = signed.checkpoint().size;
+        let charter = core.charter(size).await?;
+        let key = charter
+            .as_ref()
+            .and_then(|charter| charter.witness(&self.id))
+            .ok_or(Trouble::NotNamed)?
+            .clone();
+        if signed.line_of(&key).is_some() {
+            self.seen = self.seen.max(size);
+            return Ok(Asked::Nothing);
+        }
+        let Some(request) = self.request(core, signed).await? else {
+            // It claims to have seen more than is published here; the next checkpoint may do.
+            return Ok(Asked::Nothing);
+        };
+        let response = self
+            .client
+            .post(&self.url)
+            .body(request.to_bytes())
+            .send()
+            .await?;
+        let status = response.status();
+        let body = response.bytes().await?;
+        let body = body.get(..MAX_ANSWER.min(body.len())).unwrap_or_default();
+        match status {
+            StatusCode::OK => {
+                let line = line_of(&key, signed, body).ok_or(Trouble::NoLine)?;
+                let gained = signed.clone().with_line(line);
+                let is_final = charter.is_some_and(|charter| charter.is_final(&gained));
+                self.seen = size;
+                gossip::keep(core, gained).await;
+                if is_final {
+                    core.metrics.checkpoint_size.set(Level::Final, size.get());
+                }
+                Ok(Asked::Signed)
+            }
+            StatusCode::CONFLICT => {
+                let seen = std::str::from_utf8(body).ok().map(str::trim);
+                let seen = seen.and_then(note::parse_decimal).ok_or(Trouble::NoSize)?;
+                self.seen = TreeSize::new(seen);
+                Ok(Asked::Behind)
+            }
+            other => Err(Trouble::Declined(other)),
+        }
+    }
+
+    /// The body of the question; `None` where the witness saw a larger tree than this checkpoint.
+    async fn request(
+        &self,
+        core: &Arc<Core>,
+        signed: &SignedCheckpoint,
+    ) -> Result<Option<AddCheckpoint>, ReadError> {
+        let (old, size) = (self.seen, signed.checkpoint().size);
+        if old > size {
+            return Ok(None);
+        }
+        let checkpoint = signed.clone();
+        core.read(move |_, view| {
+            let proof = if old == TreeSize::ZERO || old == size {
+                merkle::ConsistencyProof { hashes: Vec::new() }
+            } else {
+                match view.consistency(old, size) {
+                    Ok(proof) => proof,
+                    Err(ProveError::Nodes(fault)) => return Err(fault),
+                    Err(ProveError::NotInTree { .. } | ProveError::NotAnExtension { .. }) => {
+                        return Ok(None);
+                    }
+                }
+            };
+            Ok(Some(AddCheckpoint {
+                old,
+                proof,
+                checkpoint,
+            }))
+        })
+        .await
+    }
+}
+
+/// The line of this key in a witness's answer, if it verifies.
+fn line_of(key: &VerifierKey, signed: &SignedCheckpoint, body: &[u8]) -> Option<SignatureLine> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut lines = text
+        .lines()
+        .filter_map(|line| SignatureLine::parse(line).ok());
+    lines.find(|line| {
+        key.claims(line) && key.verify_cosignature(signed.checkpoint(), line).is_some()
+    })
+}
+
+fn leads(core: &Core) -> bool {
+    core.replica.watch().borrow().role == Role::Leader
+}
