@@ -56,7 +56,7 @@ pub(crate) fn check(
     let found = election.versions().iter().find_map(|version| {
         let manifest = version.manifest();
         let recovered = manifest.recovered.clone()?;
-        (manifest.origin == *own).then(|| (version, recovered))
+        (manifest.origin == *own).then_some((version, recovered))
     });
     let Some((version, recovered)) = found else {
         return Err(Status::failed_precondition(format!(

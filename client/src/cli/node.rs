@@ -90,11 +90,14 @@ impl Keygen {
         let origin = self.origin.key_name().clone();
         let log = SecretKey::Signer(SignerKey::from_seed(origin, SystemRandom.seed()));
         let cosigner = SecretKey::Cosigner(CosignerKey::from_seed(name, SystemRandom.seed()));
-        let text: Box<dyn Fn(&SecretKey) -> Outcome<String>> = if self.plain {
-            Box::new(|key| Ok(key.to_plain()))
+        let passphrase = if self.plain {
+            None
         } else {
-            let passphrase = self.passphrases.new_passphrase(output)?;
-            Box::new(move |key| secrets::seal(key, &passphrase))
+            Some(self.passphrases.new_passphrase(output)?)
+        };
+        let text = |key: &SecretKey| match &passphrase {
+            None => Ok(key.to_plain()),
+            Some(passphrase) => secrets::seal(key, passphrase),
         };
         let files = [("log.key", &log), ("cosigner.key", &cosigner)]
             .map(|(file, key)| (self.out.join(file), key));

@@ -85,7 +85,7 @@ pub fn read_typed(text: &str) -> Result<[u8; 32], BadCard> {
         .chars()
         .filter(|character| !character.is_whitespace() && *character != '-');
     for character in typed {
-        let symbol = value(character).ok_or(BadCard::Symbol {
+        let symbol = value(character).ok_or_else(|| BadCard::Symbol {
             group: (symbols.len() / GROUP).saturating_add(1),
             character,
         })?;

@@ -50,7 +50,7 @@ pub struct KeyFile {
 
 /// Whether a passphrase is needed.
 enum Form {
-    Plain(SecretKey),
+    Plain(Box<SecretKey>),
     Sealed(String),
 }
 
@@ -125,7 +125,7 @@ impl KeyFile {
         if text.starts_with(PLAIN) {
             let key = SecretKey::from_plain(text.trim_end()).map_err(Error::Plain)?;
             let verifier = key.verifier().clone();
-            let form = Form::Plain(key);
+            let form = Form::Plain(Box::new(key));
             return Ok(Self { verifier, form });
         }
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
@@ -151,7 +151,7 @@ impl KeyFile {
     /// The secret; a plain one needs no passphrase and looks at none.
     pub fn open(self, passphrase: Option<&Passphrase>) -> Result<SecretKey, Error> {
         match (self.form, passphrase) {
-            (Form::Plain(key), _) => Ok(key),
+            (Form::Plain(key), _) => Ok(*key),
             (Form::Sealed(pem), Some(passphrase)) => sealed::open(&self.verifier, &pem, passphrase),
             (Form::Sealed(_), None) => Err(Error::NeedsPassphrase {
                 name: self.verifier.name().to_string(),

@@ -14,7 +14,7 @@ use crate::core::Core;
 
 /// A manifest version in the list.
 #[derive(Serialize)]
-struct Version {
+struct Listed {
     version: u64,
     leaf: u64,
     /// SHA-256 of the manifest's text, in hex.
@@ -24,9 +24,9 @@ struct Version {
 /// `GET /v1/manifests`
 pub(super) async fn manifests(State(core): State<Arc<Core>>) -> Result<Response, Problem> {
     let versions = core.read(|_, view| view.manifests()).await?;
-    let versions: Vec<Version> = versions
+    let versions: Vec<Listed> = versions
         .iter()
-        .map(|version| Version {
+        .map(|version| Listed {
             version: version.version,
             leaf: version.index.get(),
             hash: version.text_hash.to_hex(),

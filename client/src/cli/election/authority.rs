@@ -435,10 +435,10 @@ fn manifest_of(text: &str, file: &Path) -> Outcome<Manifest> {
         )
         .now("nothing was signed; have the text written again by `election new` or `next`")
     };
-    match Leaf::parse_text(text).map_err(|error| no().because(&error))? {
-        Leaf::Manifest(manifest) => Ok(*manifest),
-        other => Err(no().why(format!("it is an act of kind {}", other.kind()))),
-    }
+    let leaf = Leaf::parse_text(text).map_err(|error| no().because(&error))?;
+    leaf.manifest()
+        .cloned()
+        .ok_or_else(|| no().why(format!("it is an act of kind {}", leaf.kind())))
 }
 
 /// The signatures that are there must be the authority's, and hold.

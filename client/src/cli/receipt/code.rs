@@ -30,7 +30,7 @@ pub(crate) struct Code {
 #[derive(Serialize)]
 struct Spoken {
     code: String,
-    spoken: Vec<String>,
+    aloud: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     matches: Option<bool>,
 }
@@ -41,15 +41,15 @@ impl Code {
         let matches = self.heard.as_deref().map(|heard| compare(&code, heard));
         let spoken = Spoken {
             code: code.to_string(),
-            spoken: code.to_string().split('-').map(aloud).collect(),
-            matches: matches.as_ref().map(|matches| matches.is_ok()),
+            aloud: code.to_string().split('-').map(aloud).collect(),
+            matches: matches.as_ref().map(Result::is_ok),
         };
         if let Some(Err(failure)) = matches {
             return Err(failure);
         }
         output.result("tally.receipt-code/v1", &spoken, || match spoken.matches {
             Some(_) => format!("{}: what was read back is this report", spoken.code),
-            None => format!("{}\n{}", spoken.code, spoken.spoken.join("\n")),
+            None => format!("{}\n{}", spoken.code, spoken.aloud.join("\n")),
         })?;
         Ok(Exit::Done)
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use merkle::sha256;
 use note::{Origin, SignedNote};
 use receipt::leaf::Role;
-use receipt::{Leaf, NodeId, NodeLine, ShortCode};
+use receipt::{Election, Leaf, NodeId, NodeLine, ShortCode};
 use serde::Serialize;
 
 use crate::bundle;
@@ -18,9 +18,10 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::Output;
 use crate::cli::secrets::Passphrases;
+use crate::cli::trust::Opened;
 use crate::cli::{files, log, trust};
 use crate::clock::{Clock as _, SystemClock};
-use crate::election::{Desk, NodePlan, Recovering, make_node, recovering, write_node};
+use crate::election::{Desk, NodeKeys, NodePlan, Recovering, make_node, recovering, write_node};
 use crate::random::SystemRandom;
 
 /// Make the version that goes on from a copy of the log, under a new name and with new nodes.
@@ -87,36 +88,7 @@ impl Manifest {
         let leaves = log::read_leaves(&self.from)?;
         let now = SystemClock::start().unix();
         let mut random = SystemRandom;
-        let first = election
-            .versions()
-            .iter()
-            .flat_map(|version| {
-                version
-                    .manifest()
-                    .nodes
-                    .iter()
-                    .chain(&version.manifest().spares)
-            })
-            .map(|line| line.ordinal)
-            .max()
-            .unwrap_or(0)
-            .saturating_add(1);
-        let mut made = Vec::new();
-        for (addresses, ordinal) in self.node.iter().zip(first..) {
-            let [api, peers, operations] = *addresses;
-            let id = NodeId::parse(&format!("r{ordinal}"))
-                .ok_or_else(|| Failure::new(Exit::Usage, "too many nodes for their ids"))?;
-            let plan = NodePlan {
-                ordinal,
-                id,
-                api,
-                peers,
-                operations,
-            };
-            let keys = make_node(&self.origin, &plan, &mut random)
-                .map_err(|error| Failure::new(Exit::Usage, "cannot make keys").because(&error))?;
-            made.push((plan, keys));
-        }
+        let made = self.new_nodes(election, &mut random)?;
         let nodes = if made.is_empty() {
             self.lines
                 .iter()
@@ -142,42 +114,88 @@ impl Manifest {
         let [receipt, fin] = &recovering.policies;
         files::write_new(&self.out.join("policy.receipt.txt"), receipt.as_bytes())?;
         files::write_new(&self.out.join("policy.final.txt"), fin.as_bytes())?;
-        let mut node_configs = Vec::new();
-        if let Some(development) = &self.development {
-            let note = sign(output, &self.passphrases, development, &recovering)?;
-            files::write_new(&self.out.join("manifest.note"), note.bytes())?;
-            let mut whole = opened.bundle.clone();
-            whole.manifests.push(receipt::BundledManifest {
-                note,
-                leaf: None,
-                receipt: None,
-            });
-            for file in &recovering.policies {
-                whole
-                    .files
-                    .insert(sha256(file.as_bytes()), file.clone().into_bytes());
+        let node_configs = match &self.development {
+            Some(development) => {
+                self.write_desk(output, development, &opened, &recovering, &made)?
             }
-            let folder = self.out.join("bundle");
-            bundle::write_folder(&whole, &folder).map_err(|error| {
-                Failure::new(Exit::Failed, format!("cannot write `{}`", folder.display()))
-                    .because(&error)
-            })?;
-            let authority = authority(development)?;
-            let desk = Desk {
-                election: election.id(),
-                genesis: election.genesis(),
-                authority: &authority,
-                witnesses: &[],
-            };
-            for (plan, keys) in &made {
-                let folder = self.out.join("nodes").join(plan.id.as_str());
-                let config = write_node(&folder, &desk, plan, keys, now).map_err(|error| {
-                    Failure::new(Exit::Failed, "a node's folder was not written").because(&error)
-                })?;
-                node_configs.push(config.display().to_string());
-            }
-        }
+            None => Vec::new(),
+        };
         self.say(output, &recovering, node_configs)
+    }
+
+    /// Keys of the new nodes, for a desk; on the night each is made on its node.
+    fn new_nodes(
+        &self,
+        election: &Election,
+        random: &mut SystemRandom,
+    ) -> Outcome<Vec<(NodePlan, NodeKeys)>> {
+        let lines = election
+            .versions()
+            .iter()
+            .map(receipt::Version::manifest)
+            .flat_map(|manifest| manifest.nodes.iter().chain(&manifest.spares));
+        let last = lines.map(|line| line.ordinal).max().unwrap_or(0);
+        let mut made = Vec::new();
+        for (addresses, ordinal) in self.node.iter().zip(last.saturating_add(1)..) {
+            let [api, peers, operations] = *addresses;
+            let id = NodeId::parse(&format!("r{ordinal}"))
+                .ok_or_else(|| Failure::new(Exit::Usage, "too many nodes for their ids"))?;
+            let plan = NodePlan {
+                ordinal,
+                id,
+                api,
+                peers,
+                operations,
+            };
+            let keys = make_node(&self.origin, &plan, random)
+                .map_err(|error| Failure::new(Exit::Usage, "cannot make keys").because(&error))?;
+            made.push((plan, keys));
+        }
+        Ok(made)
+    }
+
+    /// Signs the version, and writes the bundle with it and the new nodes' folders.
+    fn write_desk(
+        &self,
+        output: Output,
+        development: &Path,
+        opened: &Opened,
+        recovering: &Recovering,
+        made: &[(NodePlan, NodeKeys)],
+    ) -> Outcome<Vec<String>> {
+        let note = sign(output, &self.passphrases, development, recovering)?;
+        files::write_new(&self.out.join("manifest.note"), note.bytes())?;
+        let mut whole = opened.bundle.clone();
+        whole.manifests.push(receipt::BundledManifest {
+            note,
+            leaf: None,
+            receipt: None,
+        });
+        for file in &recovering.policies {
+            let bytes = file.clone().into_bytes();
+            whole.files.insert(sha256(&bytes), bytes);
+        }
+        let folder = self.out.join("bundle");
+        bundle::write_folder(&whole, &folder).map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot write `{}`", folder.display()))
+                .because(&error)
+        })?;
+        let (authority, now) = (authority(development)?, SystemClock::start().unix());
+        let desk = Desk {
+            election: opened.election.id(),
+            genesis: opened.election.genesis(),
+            authority: &authority,
+            witnesses: &[],
+        };
+        let write = |(plan, keys): &(NodePlan, NodeKeys)| {
+            let folder = self.out.join("nodes").join(plan.id.as_str());
+            write_node(&folder, &desk, plan, keys, now)
+                .map(|config| config.display().to_string())
+                .map_err(|error| {
+                    Failure::new(Exit::Failed, "a node's folder was not written").because(&error)
+                })
+        };
+        made.iter().map(write).collect()
     }
 
     fn say(&self, output: Output, recovering: &Recovering, node_configs: Vec<String>) -> Outcome {

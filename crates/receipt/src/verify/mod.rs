@@ -21,6 +21,7 @@ use note::SignedCheckpoint;
 
 use crate::code::ShortCode;
 use crate::election::{Election, Version};
+use crate::leaf::Leaf;
 use crate::manifest::Recovered;
 use crate::proof::UnverifiedReceipt;
 
@@ -52,6 +53,13 @@ pub(crate) struct Claim<'r> {
     pub(crate) checkpoint: &'r SignedCheckpoint,
 }
 
+/// What was found beside the checkpoint's lines.
+struct Found {
+    leaf: Option<Leaf>,
+    author: Author,
+    manifest: u64,
+}
+
 impl Claim<'_> {
     pub(crate) fn verify(&self, election: &Election) -> Verification {
         let place = self.check_place();
@@ -63,30 +71,42 @@ impl Claim<'_> {
         let inclusion = self.check_inclusion();
         let read = entry::read(self.entry, election);
         let author = author::examine(&read, election, self);
-        let checkpoint::Examined {
-            log,
-            cosignatures,
-            signers,
-            level,
-            ignored,
-            other_nodes,
-        } = examined;
         let checks = Vec::from([
             place,
             origin,
-            log,
-            cosignatures,
+            examined.log.clone(),
+            examined.cosignatures.clone(),
             inclusion,
             read.check,
             author.check,
         ]);
-        let as_of = version
+        let manifest = version
             .unwrap_or_else(|| election.latest())
             .manifest()
             .version;
-        let verdict = match (failure(&checks), self.entry, read.leaf) {
-            (Some(Failure::Short(_)), _, _) if other_nodes => {
-                Verdict::NeedsNewerBundle { manifest: as_of }
+        let found = Found {
+            leaf: read.leaf,
+            author: author.author,
+            manifest,
+        };
+        Verification {
+            verdict: self.verdict(election, &checks, &examined, found),
+            checks,
+            ignored: examined.ignored,
+        }
+    }
+
+    fn verdict(
+        &self,
+        election: &Election,
+        checks: &[Check],
+        examined: &checkpoint::Examined,
+        found: Found,
+    ) -> Verdict {
+        let (level, signers, manifest) = (examined.level, &examined.signers, found.manifest);
+        match (failure(checks), self.entry, found.leaf) {
+            (Some(Failure::Short(_)), _, _) if examined.other_nodes => {
+                Verdict::NeedsNewerBundle { manifest }
             }
             (Some(Failure::Short(Reason::TooFewNodes { need, got })), _, _) => {
                 Verdict::NotYetWitnessed { need, got }
@@ -103,26 +123,21 @@ impl Claim<'_> {
                 ),
                 leaf,
                 level,
-                signers,
-                author: author.author,
-                manifest: as_of,
+                signers: signers.clone(),
+                author: found.author,
+                manifest,
                 lost: self.lost(election),
             })),
             (None, None, _) => Verdict::RecordedUnread(Box::new(Unread {
                 leaf: self.leaf,
                 index: self.index,
                 level,
-                signers,
-                manifest: as_of,
+                signers: signers.clone(),
+                manifest,
                 lost: self.lost(election),
             })),
             // Without a leaf the check of the entry failed, so this arm is for the compiler.
             (None, Some(_), None) => Verdict::Invalid(Reason::WrongElection),
-        };
-        Verification {
-            checks,
-            ignored,
-            verdict,
         }
     }
 
