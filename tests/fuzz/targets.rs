@@ -175,7 +175,7 @@ fn clients(bytes: &[u8]) {
     }
 }
 
-fn reads_back<M: Message + Default + PartialEq>(bytes: &[u8]) {
+fn reads_back<M: Message + Default + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     if let Ok(message) = M::decode(bytes) {
         let again = M::decode(message.encode_to_vec().as_slice());
         assert_eq!(again.as_ref(), Ok(&message));

@@ -317,6 +317,10 @@ impl v1::receipts_server::Receipts for Api {
             Some(Leaf::LeafHash(hash)) => merkle::Hash::from_slice(&hash)
                 .and_then(|hash| view.leaf_by_hash(&LeafHash::from_hash(hash)).unwrap()),
             Some(Leaf::LeafIndex(index)) => Some(LeafIndex::new(index)),
+            Some(Leaf::Code(code)) => receipt::ShortCode::parse(&code)
+                .ok()
+                .and_then(|code| view.leaves_by_code(&code).unwrap().first().copied())
+                .map(|leaf| leaf.index),
             Some(Leaf::TextHash(_)) | None => None,
         };
         let result = index.map_or(Result::Unknown(v1::Unknown {}), |index| {
