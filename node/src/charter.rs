@@ -7,6 +7,7 @@ use ledger::{Fault, Tables, View};
 use merkle::TreeSize;
 use note::{SignedCheckpoint, VerifierKey};
 use receipt::{ElectionKind, Manifest, NodeLine, Policy};
+use witness::gossip::NodeKeys;
 
 /// One manifest version, ready for use.
 #[derive(Debug)]
@@ -70,6 +71,16 @@ impl Charter {
     /// The nodes that quorums count.
     pub(crate) fn nodes(&self) -> &[NodeLine] {
         &self.manifest.nodes
+    }
+
+    /// Their keys.
+    pub(crate) fn node_keys(&self) -> Vec<NodeKeys> {
+        let keys = |line: &NodeLine| NodeKeys {
+            ordinal: line.ordinal,
+            log: line.log.clone(),
+            cosigner: line.cosigner.clone(),
+        };
+        self.nodes().iter().map(keys).collect()
     }
 
     /// The node's line by its ordinal.

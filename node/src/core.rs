@@ -3,21 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ledger::{Fault, View};
 use merkle::{Hash, TreeSize};
-use note::{Origin, SignerKey, UnixSeconds};
+use note::{Origin, SignedCheckpoint, SignerKey, UnixSeconds};
 use replica::ReplicaStatus;
 use replica::rocks::{FrozenTables, RocksState};
 use store::{DataDir, LogDb};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
+use witness::gossip::{Comparison, FRESH, Gossip, Heard, NodeKeys, Stand};
 
 use crate::admission::Admission;
 use crate::admitted::Admitted;
-use crate::agreement::{self, Agreement, Comparison, Stand};
 use crate::charter::{Charter, Charters};
 use crate::checkpoints::Checkpoints;
 use crate::clock::Clock;
@@ -83,7 +83,7 @@ pub(crate) struct Core {
     /// Set to the sentence that ends the node, once.
     pub(crate) downfall: Downfall,
     started: Instant,
-    agreement: Mutex<Agreement>,
+    gossip: Mutex<Gossip>,
     /// How far each peer's clock leads this one's, in seconds, and when that was found.
     skews: Mutex<BTreeMap<u64, (i64, Duration)>>,
     /// When a leader last confirmed what this node shows.
@@ -144,6 +144,7 @@ impl Core {
         let vetted = Vetted::new(parts.replica.state());
         let folder = parts.directory.root().join("evidence");
         let evidence = Evidence::new(folder, parts.metrics.split_view_evidence.clone());
+        let gossip = Gossip::new(parts.whoami.ordinal, parts.whoami.origin.clone());
         Self {
             whoami: parts.whoami,
             publisher: parts.publisher,
@@ -165,7 +166,7 @@ impl Core {
             draining: CancellationToken::new(),
             downfall: Downfall::default(),
             started: Instant::now(),
-            agreement: Mutex::new(Agreement::default()),
+            gossip: Mutex::new(gossip),
             skews: Mutex::default(),
             confirmed: Mutex::default(),
             published: Mutex::default(),
@@ -255,19 +256,39 @@ impl Core {
     /// Takes note of what an exchange with a peer showed.
     pub(crate) fn compare(&self, peer: u64, comparison: Comparison) {
         let now = self.started.elapsed();
-        self.agreement
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .note(peer, comparison, now);
+        self.gossip().note(peer, comparison, now);
+    }
+
+    /// Hears a head that some of `nodes` signed, beside this node's own of that size.
+    pub(crate) fn hear_head(
+        &self,
+        nodes: &[NodeKeys],
+        own: Option<&SignedCheckpoint>,
+        head: &SignedCheckpoint,
+    ) -> Option<Heard> {
+        let now = self.started.elapsed();
+        self.gossip().hear(nodes, own, head, now)
+    }
+
+    /// The heads that this node's tree has reached since they were heard.
+    pub(crate) fn due_heads(&self) -> Vec<SignedCheckpoint> {
+        let size = self.applied_size();
+        self.gossip().due(size)
+    }
+
+    /// Whether a key of `node` is proven to have signed two histories.
+    pub(crate) fn is_equivocator(&self, node: &NodeKeys) -> bool {
+        self.gossip().is_equivocator(node)
     }
 
     /// Where this node stands among `nodes` nodes.
     pub(crate) fn stand(&self, nodes: usize) -> Stand {
         let now = self.started.elapsed();
-        self.agreement
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .stand(nodes, now)
+        self.gossip().stand(nodes, now)
+    }
+
+    fn gossip(&self) -> MutexGuard<'_, Gossip> {
+        self.gossip.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of a peer's clock, heard now.
@@ -291,7 +312,7 @@ impl Core {
         let skews = self.skews.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = skews
             .values()
-            .filter(|(_, at)| now.saturating_sub(*at) <= agreement::FRESH);
+            .filter(|(_, at)| now.saturating_sub(*at) <= FRESH);
         fresh
             .map(|(lead, _)| UnixSeconds::new(own.saturating_add_signed(*lead)))
             .collect()

@@ -10,8 +10,8 @@ use proto::raft::cosign_response::{self, Refusal};
 use proto::raft::{CosignRequest, CosignResponse};
 use tokio::time::timeout;
 use witness::gate::{Asked, Decision};
+use witness::gossip::{Comparison, Stand};
 
-use crate::agreement::{Comparison, Stand};
 use crate::core::Core;
 use crate::cosigner::{self, Answer};
 

@@ -9,57 +9,81 @@ use ledger::Fault;
 use merkle::{Hash, TreeSize};
 use note::{SignedCheckpoint, UnixSeconds};
 use proto::raft::{Digests, GossipRequest, GossipResponse};
+use witness::gossip::{Comparison, Stand};
 
-use crate::agreement::{Comparison, Stand};
 use crate::charter::Charter;
 use crate::checkpoints::{KeepError, Kept};
 use crate::core::{Core, ReadError};
+use crate::heads;
 
 /// What this node tells a peer.
 pub(crate) async fn request(core: &Arc<Core>) -> Result<GossipRequest, ReadError> {
-    let signed = core.cosigner.last_signed();
-    let signed = signed.map(|(checkpoint, line)| SignedCheckpoint::new(checkpoint, line));
-    let bytes = |signed: &SignedCheckpoint| Bytes::from(signed.to_bytes());
+    let (signed, published) = own_heads(core);
     Ok(GossipRequest {
-        signed: signed.as_ref().map(bytes).unwrap_or_default(),
-        published: core
-            .checkpoints
-            .newest()
-            .as_deref()
-            .map(bytes)
-            .unwrap_or_default(),
+        signed,
+        published,
         digests: Some(digests(core).await?),
         clock_unix_seconds: core.clock.seconds().get(),
     })
 }
 
-/// Compares what a peer told with what this node knows, and tells it this node's digests.
+/// Compares what a peer told with what this node knows, and tells it this node's heads and digests.
 pub(crate) async fn answer(
     core: &Arc<Core>,
     from: u64,
     request: GossipRequest,
 ) -> Result<GossipResponse, ReadError> {
     core.hear_clock(from, UnixSeconds::new(request.clock_unix_seconds));
-    if !request.published.is_empty() {
-        learn_published(core, from, &request.published).await?;
-    }
-    let mut found = compare_digests(core, request.digests.as_ref()).await?;
-    found = worse(found, compare_signed(core, from, &request.signed).await?);
-    conclude(core, from, found).await?;
+    let heads = (request.signed, request.published);
+    compare(core, from, heads, request.digests).await?;
+    let (signed, published) = own_heads(core);
     Ok(GossipResponse {
         digests: Some(digests(core).await?),
         clock_unix_seconds: core.clock.seconds().get(),
+        signed,
+        published,
     })
 }
 
-/// Compares the digests in a peer's answer.
+/// Compares what a peer answered.
 pub(crate) async fn hear(
     core: &Arc<Core>,
     from: u64,
     response: GossipResponse,
 ) -> Result<(), ReadError> {
     core.hear_clock(from, UnixSeconds::new(response.clock_unix_seconds));
-    let found = compare_digests(core, response.digests.as_ref()).await?;
+    let heads = (response.signed, response.published);
+    compare(core, from, heads, response.digests).await
+}
+
+/// The head this node signed last, and the newest published checkpoint that it knows.
+fn own_heads(core: &Core) -> (Bytes, Bytes) {
+    let signed = core.cosigner.last_signed();
+    let signed = signed.map(|(checkpoint, line)| SignedCheckpoint::new(checkpoint, line));
+    let bytes = |signed: &SignedCheckpoint| Bytes::from(signed.to_bytes());
+    (
+        signed.as_ref().map(bytes).unwrap_or_default(),
+        core.checkpoints
+            .newest()
+            .as_deref()
+            .map(bytes)
+            .unwrap_or_default(),
+    )
+}
+
+/// Compares a peer's heads, the one it signed and the published one, and its digests.
+async fn compare(
+    core: &Arc<Core>,
+    from: u64,
+    (signed, published): (Bytes, Bytes),
+    theirs: Option<Digests>,
+) -> Result<(), ReadError> {
+    heads::weigh_due(core).await?;
+    if !published.is_empty() {
+        learn_published(core, from, &published).await?;
+    }
+    let mut found = compare_digests(core, theirs.as_ref()).await?;
+    found = worse(found, compare_signed(core, from, &signed).await?);
     conclude(core, from, found).await
 }
 
@@ -91,20 +115,15 @@ pub(crate) async fn learn_published(
         );
         return Ok(());
     }
-    if own_root(core, size)
-        .await?
-        .is_some_and(|root| root != signed.checkpoint().root)
-    {
-        // A majority has signed another root than this node computes: this node is wrong, or a
-        // majority of the keys is in one wrong hand. Either way it signs nothing more.
-        core.metrics.root_mismatch.increment();
-        let text = String::from_utf8_lossy(bytes);
-        core.evidence
-            .keep("published", &format!("{from}-{size}"), &text);
-        core.stop_cosigning("a majority has cosigned another root than this node computes");
-        return Ok(());
+    let own = own_root(core, size).await?;
+    if own != Some(signed.checkpoint().root) {
+        // Either it differs, or this node's tree has not reached that size and the head is
+        // compared when it does.
+        heads::weigh(core, signed.clone()).await?;
     }
-    keep(core, signed).await;
+    if own.is_none_or(|own| own == signed.checkpoint().root) {
+        keep(core, signed).await;
+    }
     Ok(())
 }
 
@@ -119,10 +138,7 @@ pub(crate) async fn keep(core: &Arc<Core>, signed: SignedCheckpoint) -> bool {
         }
         Ok(Ok(Kept::Known)) => false,
         Ok(Err(KeepError::Contradiction { size })) => {
-            core.metrics.root_mismatch.increment();
-            let text = String::from_utf8_lossy(&signed.to_bytes()).into_owned();
-            core.evidence
-                .keep("contradiction", &size.to_string(), &text);
+            contradicts(core, size, signed).await;
             core.stop_cosigning("two checkpoints of one size with different roots are published");
             false
         }
@@ -131,6 +147,20 @@ pub(crate) async fn keep(core: &Arc<Core>, signed: SignedCheckpoint) -> bool {
             false
         }
         Err(_cut_short) => false,
+    }
+}
+
+/// Holds a checkpoint against the one that was published of its size before.
+async fn contradicts(core: &Arc<Core>, size: TreeSize, signed: SignedCheckpoint) {
+    core.metrics.root_mismatch.increment();
+    match core.checkpoints.of_size(size) {
+        Ok(known) => {
+            for head in known.into_iter().chain([signed]) {
+                // What could not be read here ends the node elsewhere.
+                drop(heads::weigh(core, head).await);
+            }
+        }
+        Err(error) => tracing::error!(%error, "the published checkpoints cannot be read"),
     }
 }
 
@@ -213,15 +243,8 @@ async fn compare_signed(
         );
         return Ok(None);
     }
-    let own = own_root(core, size).await?;
-    let found = compared(own, Some(signed.checkpoint().root));
-    if found == Some(Comparison::Differs) {
-        core.metrics.root_mismatch.increment();
-        let text = String::from_utf8_lossy(bytes);
-        core.evidence
-            .keep("split-view", &format!("{from}-{size}"), &text);
-    }
-    Ok(found)
+    let heard = heads::weigh(core, signed).await?;
+    Ok(heard.and_then(|heard| heard.own))
 }
 
 fn is_signed_by(charter: &Charter, from: u64, signed: &SignedCheckpoint) -> bool {

@@ -12,7 +12,6 @@
 
 mod admission;
 mod admitted;
-mod agreement;
 mod auth;
 mod barrier;
 mod charter;
@@ -26,6 +25,7 @@ mod evidence;
 mod figures;
 mod gossip;
 mod grpc;
+mod heads;
 mod http;
 mod intake;
 mod keys;

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use witness::gossip::Stand;
+
 use crate::barrier;
 use crate::core::Core;
 
@@ -50,10 +52,7 @@ pub(crate) async fn checks(core: &Arc<Core>) -> Vec<Check> {
         ),
         Check {
             name: "cosigning",
-            problem: core
-                .cosigner
-                .stopped()
-                .map(|reason| reason.trim().to_owned()),
+            problem: not_cosigning(core).await,
         },
         check(
             "log",
@@ -75,6 +74,22 @@ pub(crate) async fn checks(core: &Arc<Core>) -> Vec<Check> {
         problem: read,
     });
     checks
+}
+
+/// Why this node signs nothing, if it does not.
+async fn not_cosigning(core: &Arc<Core>) -> Option<String> {
+    if let Some(reason) = core.cosigner.stopped() {
+        return Some(reason.trim().to_owned());
+    }
+    // Where the state cannot be read the node ends; that is another check's.
+    let charter = core.charter_now().await.ok()??;
+    match core.stand(charter.nodes().len()) {
+        Stand::Sound => None,
+        Stand::InDoubt | Stand::Outvoted => Some(
+            "another node holds another tree, and no majority agrees with this one; see `evidence`"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Whether all passed.

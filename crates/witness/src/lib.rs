@@ -1,5 +1,6 @@
 //! Decides whether to cosign. Two judges live here, both pure: one question, one answer, nothing
-//! read and nothing written.
+//! read and nothing written. Beside them stands [`gossip`]: what a node makes of the heads that
+//! others signed.
 //!
 //! * [`Witness::consider`] is an outsider's: `c2sp.org/tlog-witness` with one rule more, that a
 //!   checkpoint must already carry the cosignatures of a quorum of the log's nodes.
@@ -22,6 +23,7 @@
 extern crate alloc;
 
 pub mod gate;
+pub mod gossip;
 mod judge;
 mod request;
 mod state;

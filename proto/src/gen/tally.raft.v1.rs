@@ -368,6 +368,11 @@ pub struct GossipResponse {
     pub digests: ::core::option::Option<Digests>,
     #[prost(uint64, tag = "2")]
     pub clock_unix_seconds: u64,
+    /// As in the request: the answering node's.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub signed: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub published: ::prost::bytes::Bytes,
 }
 /// Digests of the derived state (leaf digest by leaf index, side digest by log position).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -4,16 +4,20 @@
 //! compare roots and digests without it. A difference alone does not say who is wrong: a node
 //! stops only when it cannot see a majority of the manifest's nodes, itself included, on its side.
 //! Until that is known it does not sign.
+//!
+//! A node whose key is proven to have signed two histories counts for neither side. Once a signed
+//! head contradicted this node's tree, silence is no agreement any more: whoever shows two
+//! histories may also keep the nodes from hearing each other.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 /// An answer older than this says nothing about now: five rounds of gossip.
-pub(crate) const FRESH: Duration = Duration::from_secs(5);
+pub const FRESH: Duration = Duration::from_secs(5);
 
 /// What one exchange with a peer showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub enum Comparison {
     /// Something was comparable, and all of it was equal.
     Agrees,
     /// Something comparable differed.
@@ -22,10 +26,11 @@ pub(crate) enum Comparison {
 
 /// What a node makes of its peers' comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stand {
-    /// Nobody differs, or a majority with this node agrees.
+pub enum Stand {
+    /// Nobody differs and nothing signed contradicts this node, or a majority with it agrees.
     Sound,
-    /// Somebody differs, and no majority has been seen on either side: do not sign.
+    /// Somebody differs or something signed does, and no majority has been seen on either side: do
+    /// not sign.
     InDoubt,
     /// A majority differs from this node: its state is the wrong one.
     Outvoted,
@@ -33,28 +38,43 @@ pub(crate) enum Stand {
 
 /// The newest comparison with each peer.
 #[derive(Debug, Default)]
-pub(crate) struct Agreement {
+pub struct Agreement {
     newest: BTreeMap<u64, (Comparison, Duration)>,
+    distrusted: BTreeSet<u64>,
+    disputed: bool,
 }
 
 impl Agreement {
     /// Notes what an exchange with `peer` showed at `now`, time since any fixed instant.
-    pub(crate) fn note(&mut self, peer: u64, comparison: Comparison, now: Duration) {
+    pub fn note(&mut self, peer: u64, comparison: Comparison, now: Duration) {
         self.newest.insert(peer, (comparison, now));
     }
 
+    /// The key of `peer` is proven to have signed two histories: what it says counts no more.
+    pub fn distrust(&mut self, peer: u64) {
+        self.distrusted.insert(peer);
+    }
+
+    /// A signed head contradicts this node's own tree. From now on a majority must be heard to
+    /// agree.
+    pub const fn dispute(&mut self) {
+        self.disputed = true;
+    }
+
     /// Where this node stands among `nodes` nodes of the manifest, itself included.
-    pub(crate) fn stand(&self, nodes: usize, now: Duration) -> Stand {
+    pub fn stand(&self, nodes: usize, now: Duration) -> Stand {
         let majority = nodes / 2 + 1;
         let count = |wanted| {
             let fresh = |at: Duration| now.saturating_sub(at) <= FRESH;
             self.newest
-                .values()
-                .filter(|(found, at)| *found == wanted && fresh(*at))
+                .iter()
+                .filter(|(peer, _)| !self.distrusted.contains(peer))
+                .filter(|(_, (found, at))| *found == wanted && fresh(*at))
                 .count()
         };
         let (agreeing, differing) = (count(Comparison::Agrees) + 1, count(Comparison::Differs));
-        if differing == 0 || agreeing >= majority {
+        let unopposed = differing == 0 && !self.disputed;
+        if unopposed || agreeing >= majority {
             Stand::Sound
         } else if differing >= majority {
             Stand::Outvoted
@@ -108,5 +128,31 @@ mod tests {
         );
         agreement.note(2, Comparison::Agrees, FRESH);
         assert_eq!(agreement.stand(3, FRESH * 2), Stand::Sound);
+    }
+
+    #[test]
+    fn a_node_that_signed_two_histories_counts_for_neither_side() {
+        let mut agreement = Agreement::default();
+        agreement.note(2, Comparison::Agrees, FRESH);
+        agreement.note(3, Comparison::Differs, FRESH);
+        assert_eq!(agreement.stand(3, FRESH), Stand::Sound);
+        agreement.distrust(2);
+        assert_eq!(agreement.stand(3, FRESH), Stand::InDoubt);
+        agreement.distrust(3);
+        assert_eq!(agreement.stand(3, FRESH), Stand::Sound);
+    }
+
+    #[test]
+    fn after_a_contradiction_silence_is_no_agreement() {
+        let mut agreement = Agreement::default();
+        agreement.dispute();
+        assert_eq!(agreement.stand(3, FRESH), Stand::InDoubt);
+        agreement.note(2, Comparison::Agrees, FRESH);
+        assert_eq!(agreement.stand(3, FRESH), Stand::Sound);
+        let later = FRESH * 3;
+        assert_eq!(agreement.stand(3, later), Stand::InDoubt);
+        agreement.note(2, Comparison::Differs, later);
+        agreement.note(3, Comparison::Differs, later);
+        assert_eq!(agreement.stand(3, later), Stand::Outvoted);
     }
 }
