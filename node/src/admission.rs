@@ -128,6 +128,7 @@ mod tests {
         let names = telemetry::Names {
             refusal_codes: &[],
             peers: &[],
+            witnesses: &[],
             version: "0.0.0",
         };
         let limits = Limits {

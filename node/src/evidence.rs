@@ -56,6 +56,7 @@ mod tests {
         let names = telemetry::Names {
             refusal_codes: &[],
             peers: &[],
+            witnesses: &[],
             version: "0.0.0",
         };
         let metrics = telemetry::Metrics::new(names).unwrap();

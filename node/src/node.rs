@@ -307,6 +307,7 @@ fn metrics() -> Result<Metrics, StartError> {
     let names = Names {
         refusal_codes: &codes,
         peers: &[],
+        witnesses: &[],
         version: env!("CARGO_PKG_VERSION"),
     };
     Metrics::new(names).map_err(|error| StartError::System {

@@ -17,10 +17,10 @@ use receipt::{Bundle, Election, Fingerprint, Leaf, Policy, ShortCode, Unverified
 use witness::{AddCheckpoint, LastSigned};
 
 /// A parser under test: it panics where its property does not hold.
-pub type Target = fn(&[u8]);
+pub(crate) type Target = fn(&[u8]);
 
 /// All of them, by the name of their folder in `corpus/`.
-pub const TARGETS: &[(&str, Target)] = &[
+pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("note", note),
     ("entry", entry),
     ("receipt", receipt),

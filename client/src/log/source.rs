@@ -274,6 +274,10 @@ fn named(note: &SignedNote) -> Vec<(&'static str, Hash)> {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it takes the place of the error that it reports"
+)]
 fn trouble(error: reqwest::Error) -> Trouble {
     if error.is_timeout() {
         return Trouble::TimedOut;

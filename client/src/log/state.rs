@@ -157,6 +157,10 @@ impl Tables for State<'_> {
             Table::Node => Ok(node_key(key)
                 .and_then(|(level, index)| self.tree.node(level, index).ok())
                 .map(|hash| hash.as_bytes().to_vec())),
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "a table that is not named above is one that memory keeps, whichever come"
+            )]
             _ => self.memory.read(table, key),
         }
     }

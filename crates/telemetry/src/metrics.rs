@@ -24,6 +24,8 @@ pub struct Names<'a> {
     pub refusal_codes: &'a [&'a str],
     /// Ids of the other nodes of the cluster, as far as they are known.
     pub peers: &'a [&'a str],
+    /// Ids of the outside witnesses, as far as they are known.
+    pub witnesses: &'a [&'a str],
     /// The program's version.
     pub version: &'a str,
 }
@@ -202,7 +204,7 @@ impl Metrics {
             witness_lag: make.named_gauge(
                 "tally_witness_lag_entries",
                 "witness",
-                &[],
+                names.witnesses,
                 "Published leaves that an outside witness has not signed for; 0 where not leading.",
             )?,
             raft_quorum_ack_age: make.seconds(
@@ -326,6 +328,7 @@ mod tests {
         let metrics = Metrics::new(Names {
             refusal_codes: &["malformed", "stale"],
             peers: &["n2", "n3"],
+            witnesses: &["w1"],
             version: "0.0.0",
         })
         .unwrap();

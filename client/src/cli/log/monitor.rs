@@ -155,6 +155,10 @@ impl Line {
         }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm an event, each in a few lines"
+    )]
     fn of(event: &Event) -> Line {
         match event {
             Event::Entry { index, kind, unit } => {
