@@ -16,6 +16,7 @@
 //! log         the log kept in a folder, judged from it alone, and watched
 //! election    making an election: keys, files, certificates
 //! replay      published releases again, as signed notes
+//! witness     someone outside who vouches that the log only grew: the program `tally-witness`
 //! cli         the program `tally`
 //! ```
 //!
@@ -42,5 +43,6 @@ pub mod random;
 pub mod replay;
 pub mod retry;
 pub mod sheet;
+pub mod witness;
 
 pub use client::{Client, check_receipt};

@@ -1,96 +1,35 @@
 //! An outside witness gives receipts their final level, and costs nothing but that when it is away.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::routing::post;
-use client::clock::{Clock, SystemClock};
 use client::election::WitnessPlan;
 use note::{CosignerKey, KeyName};
 use proto::v1;
 use receipt::{NodeId, ReceiptLevel, UnverifiedReceipt, WitnessLine};
 use tests::stage::Stage;
-use witness::{AddCheckpoint, Considered, LastSeen, Witness};
 
-/// A witness as the specification has it, in memory.
-struct Outsider {
-    key: CosignerKey,
-    judge: Mutex<Option<Witness>>,
-    seen: Mutex<Option<LastSeen>>,
-    asked: Mutex<u32>,
-}
-
-impl Outsider {
-    /// Listens on a free port of this machine.
-    async fn listen() -> (Arc<Self>, WitnessPlan, tokio::task::JoinHandle<()>) {
-        let name = KeyName::parse("campaign-a.example/witness").unwrap();
-        let outsider = Arc::new(Self {
-            key: CosignerKey::from_seed(name, [3; 32]),
-            judge: Mutex::new(None),
-            seen: Mutex::new(None),
-            asked: Mutex::new(0),
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let plan = WitnessPlan {
-            line: WitnessLine {
-                id: NodeId::parse("w1").unwrap(),
-                key: outsider.key.verifier().clone(),
-            },
-            url: format!("http://{}", listener.local_addr().unwrap()),
-        };
-        let router = axum::Router::new()
-            .route("/add-checkpoint", post(add))
-            .with_state(Arc::clone(&outsider));
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        (outsider, plan, serving)
-    }
-
-    /// It learns the log's keys, as one who has fetched the bundle.
-    fn knows(&self, stage: &Stage) {
-        let manifest = stage.cluster.election.latest().manifest();
-        let keys = |of: fn(&receipt::NodeLine) -> &note::VerifierKey| {
-            manifest.nodes.iter().map(|node| of(node).clone()).collect()
-        };
-        let judge = Witness::new(
-            manifest.origin.clone(),
-            keys(|node| &node.log),
-            keys(|node| &node.cosigner),
-            manifest.receipt_quorum(),
-        );
-        *self.judge.lock().unwrap() = Some(judge.unwrap());
-    }
-}
-
-async fn add(State(outsider): State<Arc<Outsider>>, body: axum::body::Bytes) -> impl IntoResponse {
-    *outsider.asked.lock().unwrap() += 1;
-    let judge = outsider.judge.lock().unwrap();
-    let (Some(judge), Ok(request)) = (judge.as_ref(), AddCheckpoint::parse(&body)) else {
-        return (StatusCode::NOT_FOUND, String::new());
+/// Somebody who answers 404 to everything, as a witness does that does not know the log.
+async fn stranger() -> (Arc<AtomicU32>, WitnessPlan, tokio::task::JoinHandle<()>) {
+    let asked = Arc::new(AtomicU32::new(0));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let name = KeyName::parse("campaign-a.example/witness").unwrap();
+    let plan = WitnessPlan {
+        line: WitnessLine {
+            id: NodeId::parse("w1").unwrap(),
+            key: CosignerKey::from_seed(name, [3; 32]).verifier().clone(),
+        },
+        url: format!("http://{}", listener.local_addr().unwrap()),
     };
-    let mut last = outsider.seen.lock().unwrap();
-    match judge.consider(last.as_ref(), &request, SystemClock::start().unix()) {
-        Considered::Cosign {
-            checkpoint,
-            time,
-            seen,
-        } => {
-            *last = Some(seen);
-            (
-                StatusCode::OK,
-                format!("{}\n", outsider.key.cosign(&checkpoint, time)),
-            )
-        }
-        Considered::Decline(decline) => {
-            let body = match decline {
-                witness::Decline::Conflict { seen } => format!("{seen}\n"),
-                other => other.to_string(),
-            };
-            (StatusCode::from_u16(decline.status()).unwrap(), body)
-        }
-    }
+    let counted = Arc::clone(&asked);
+    let router = axum::Router::new().fallback(move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+        StatusCode::NOT_FOUND
+    });
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (asked, plan, serving)
 }
 
 /// The final form of a leaf's receipt from a node, waited for.
@@ -122,25 +61,76 @@ async fn final_receipt(stage: &Stage, index: u64) -> receipt::Receipt {
         .unwrap()
 }
 
+/// `tally-witness`, as a campaign runs it.
+struct Campaign {
+    folder: tempfile::TempDir,
+    plan: WitnessPlan,
+    address: std::net::SocketAddr,
+}
+
+impl Campaign {
+    /// Makes the key, whose public half goes into the manifest.
+    async fn prepare() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let made = program(&folder)
+            .args(["--make-key", "tally.example/rehearsal-2028"])
+            .args(["--name", "campaign-a.example/witness"])
+            .output()
+            .await
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let key = String::from_utf8(made.stdout).unwrap();
+        let address = tests::ports::free(1).unwrap().remove(0);
+        let plan = WitnessPlan::parse(&format!("w1 http://{address} {}", key.trim())).unwrap();
+        Self {
+            folder,
+            plan,
+            address,
+        }
+    }
+
+    fn start(&self, stage: &Stage) -> tokio::process::Child {
+        program(&self.folder)
+            .arg("--bundle")
+            .arg(&stage.cluster.written.bundle)
+            .args(["--fingerprint", &stage.cluster.made.fingerprint.to_string()])
+            .args(["--listen", &self.address.to_string()])
+            .spawn()
+            .unwrap()
+    }
+}
+
+fn program(folder: &tempfile::TempDir) -> tokio::process::Command {
+    let binary = tests::cluster::beside_this_program("tally-witness").unwrap();
+    let mut command = tokio::process::Command::new(binary);
+    command.arg("--state").arg(folder.path().join("state"));
+    command.kill_on_drop(true);
+    command
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outside_witness_makes_receipts_final_also_after_a_change_of_leader() {
-    let (outsider, plan, serving) = Outsider::listen().await;
-    let mut stage = Stage::open_with(12, vec![plan]).await.unwrap();
-    outsider.knows(&stage);
+async fn a_campaigns_witness_makes_receipts_final_also_after_a_change_of_leader() {
+    let campaign = Campaign::prepare().await;
+    let mut stage = Stage::open_with(12, vec![campaign.plan.clone()])
+        .await
+        .unwrap();
+    let mut running = campaign.start(&stage);
     let first = stage.report(0).await.unwrap().receipt;
     assert_eq!(first.level(), ReceiptLevel::Receipt);
-    let index = first.index().get();
-    let found = final_receipt(&stage, index).await;
+    let found = final_receipt(&stage, first.index().get()).await;
     assert_eq!(found.level(), ReceiptLevel::Final);
     assert_eq!(
         (found.entry(), found.index()),
         (first.entry(), first.index())
     );
 
-    // The new leader does not know what the witness saw, and learns it from the witness.
+    // The new leader does not know what the witness saw, and learns it from the witness, which was
+    // killed and started again in between.
     let leader = stage.cluster.leader().await.unwrap();
     stage.cluster.kill(leader).await.unwrap();
+    running.kill().await.unwrap();
     let second = stage.report(1).await.unwrap().receipt;
+    let _running = campaign.start(&stage);
     // The strong quorum is all three nodes: the final level waits for the one that is down.
     stage.cluster.start_node(leader).unwrap();
     let third = stage.report(2).await.unwrap().receipt;
@@ -148,18 +138,28 @@ async fn an_outside_witness_makes_receipts_final_also_after_a_change_of_leader()
     assert_eq!(found.level(), ReceiptLevel::Final);
     let found = final_receipt(&stage, second.index().get()).await;
     assert_eq!(found.entry(), second.entry());
-    serving.abort();
+
+    // Its key without its memory signs nothing more.
+    drop(_running);
+    std::fs::remove_file(campaign.folder.path().join("state/checkpoint")).unwrap();
+    let ended = campaign.start(&stage).wait_with_output().await.unwrap();
+    assert_eq!(ended.status.code(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_witness_that_refuses_or_is_away_costs_no_receipt() {
-    let (outsider, plan, serving) = Outsider::listen().await;
+    let (asked, plan, serving) = stranger().await;
     let stage = Stage::open_with(12, vec![plan]).await.unwrap();
-    // It knows no keys yet, so it answers 404 to everything.
     for n in 0..3 {
         stage.report(n).await.unwrap();
     }
-    assert!(*outsider.asked.lock().unwrap() > 0, "it was asked");
+    let reached = async || (asked.load(Ordering::Relaxed) > 0).then_some(());
+    let patience = Duration::from_secs(10);
+    let cluster = &stage.cluster;
+    cluster
+        .wait("the witness to be asked", patience, reached)
+        .await
+        .unwrap();
     serving.abort();
     for n in 3..6 {
         let receipt = stage.report(n).await.unwrap().receipt;
