@@ -1,9 +1,13 @@
-//! Two signed heads of one log and one size with different roots, as a text that convinces whoever
-//! knows the public keys.
+//! Two signed heads of one log that cannot both be true, as a text that convinces whoever knows the
+//! public keys. Either they are of one size and have different roots, or a proof shows that the
+//! larger tree begins with another tree of the smaller one's size.
 //!
 //! ```abnf
 //! evidence = %s"tally-split-view/v1" LF
 //!            *(%s"both " vkey LF)          ; who signed both notes, ascending
+//!            [%s"begins " hash *(SP hash) LF]
+//!                                          ; the root at one's size with which other's tree begins,
+//!                                          ; then the consistency proof of that
 //!            %s"one " num LF note          ; num: the bytes of the signed note that follows
 //!            %s"other " num LF note
 //! ```
@@ -13,8 +17,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use merkle::TreeSize;
-use note::{SignedCheckpoint, VerifierKey, parse_decimal};
+use merkle::{ConsistencyProof, Hash, MAX_PROOF_HASHES, TreeSize};
+use note::{SignedCheckpoint, VerifierKey, b64, parse_decimal};
 
 /// The first line of the text. Another version has another one.
 const VERSION: &str = "tally-split-view/v1";
@@ -22,11 +26,23 @@ const VERSION: &str = "tally-split-view/v1";
 /// Two heads that cannot both be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {
-    // INVARIANT: one origin and one size, two roots; every line verifies, at least one each.
+    // INVARIANT: of one origin; every line verifies, at least one each.
     one: SignedCheckpoint,
     other: SignedCheckpoint,
+    // INVARIANT: of one size with two roots without a beginning; with one, `other` is larger and
+    // verifiably begins with another root at the size of `one`.
+    beginning: Option<Beginning>,
     // INVARIANT: ascending, each once.
     double_signers: Vec<VerifierKey>,
+}
+
+/// What a larger tree begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The root at the smaller size.
+    pub root: Hash,
+    /// That the larger tree begins with it.
+    pub proof: ConsistencyProof,
 }
 
 impl Contradiction {
@@ -38,7 +54,36 @@ impl Contradiction {
         other: &SignedCheckpoint,
     ) -> Option<Self> {
         let (here, there) = (one.checkpoint(), other.checkpoint());
-        if here.origin != there.origin || here.size != there.size || here.root == there.root {
+        if here.size != there.size || here.root == there.root {
+            return None;
+        }
+        Self::new(keys, one, other, None)
+    }
+
+    /// Holds a note against a larger one whose tree begins differently.
+    pub fn across(
+        keys: &[VerifierKey],
+        smaller: &SignedCheckpoint,
+        beginning: Beginning,
+        larger: &SignedCheckpoint,
+    ) -> Option<Self> {
+        let (here, there) = (smaller.checkpoint(), larger.checkpoint());
+        let begins = beginning
+            .proof
+            .verify(here.size, there.size, &beginning.root, &there.root);
+        if begins.is_err() || here.size == there.size || here.root == beginning.root {
+            return None;
+        }
+        Self::new(keys, smaller, larger, Some(beginning))
+    }
+
+    fn new(
+        keys: &[VerifierKey],
+        one: &SignedCheckpoint,
+        other: &SignedCheckpoint,
+        beginning: Option<Beginning>,
+    ) -> Option<Self> {
+        if one.checkpoint().origin != other.checkpoint().origin {
             return None;
         }
         let (one, signed_one) = verified(keys, one)?;
@@ -53,6 +98,7 @@ impl Contradiction {
         Some(Self {
             one,
             other,
+            beginning,
             double_signers,
         })
     }
@@ -79,6 +125,15 @@ impl Contradiction {
         for key in &self.double_signers {
             text.push_str(&format!("both {key}\n"));
         }
+        if let Some(Beginning { root, proof }) = &self.beginning {
+            text.push_str("begins ");
+            text.push_str(&b64::encode_hash(root));
+            for hash in &proof.hashes {
+                text.push(' ');
+                text.push_str(&b64::encode_hash(hash));
+            }
+            text.push('\n');
+        }
         for (side, signed) in [("one", &self.one), ("other", &self.other)] {
             let note = signed.to_bytes();
             text.push_str(&format!("{side} {}\n", note.len()));
@@ -96,12 +151,22 @@ impl Contradiction {
         while rest.starts_with("both ") {
             (_, rest) = rest.split_once('\n').ok_or(EvidenceError::Malformed)?;
         }
+        let mut beginning = None;
+        if let Some(begins) = rest.strip_prefix("begins ") {
+            let (hashes, after) = begins.split_once('\n').ok_or(EvidenceError::Malformed)?;
+            beginning = Some(parse_beginning(hashes).ok_or(EvidenceError::Malformed)?);
+            rest = after;
+        }
         let (one, rest) = take_note(rest, "one ").ok_or(EvidenceError::Malformed)?;
         let (other, rest) = take_note(rest, "other ").ok_or(EvidenceError::Malformed)?;
         if !rest.is_empty() {
             return Err(EvidenceError::Malformed);
         }
-        let found = Self::between(keys, &one, &other).ok_or(EvidenceError::NotProven)?;
+        let found = match beginning {
+            None => Self::between(keys, &one, &other),
+            Some(beginning) => Self::across(keys, &one, beginning, &other),
+        };
+        let found = found.ok_or(EvidenceError::NotProven)?;
         if found.to_text() == text {
             Ok(found)
         } else {
@@ -148,6 +213,16 @@ pub(super) fn verified<'k>(
         }
     }
     found.map(|found| (found, signers))
+}
+
+fn parse_beginning(text: &str) -> Option<Beginning> {
+    let mut words = text.split(' ');
+    let root = b64::decode_hash(words.next()?)?;
+    let hashes = words.map(b64::decode_hash).collect::<Option<Vec<_>>>()?;
+    (hashes.len() <= MAX_PROOF_HASHES).then_some(Beginning {
+        root,
+        proof: ConsistencyProof { hashes },
+    })
 }
 
 fn take_note<'t>(text: &'t str, side: &str) -> Option<(SignedCheckpoint, &'t str)> {

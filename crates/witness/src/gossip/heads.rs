@@ -76,8 +76,7 @@ impl Heads {
             .filter_map(|known| Contradiction::between(keys, known, &signed))
             .max_by_key(|found| found.double_signers().len());
         if let Some(found) = &contradiction {
-            self.equivocators
-                .extend(found.double_signers().iter().cloned());
+            self.convict(found);
         }
         let own = own.map(|own| {
             if own.checkpoint() == checkpoint {
@@ -114,7 +113,13 @@ impl Heads {
         due
     }
 
-    /// The keys proven to have signed two roots of one size.
+    /// Takes note of a contradiction that was found elsewhere.
+    pub fn convict(&mut self, found: &Contradiction) {
+        self.equivocators
+            .extend(found.double_signers().iter().cloned());
+    }
+
+    /// The keys proven to have signed two histories.
     pub const fn equivocators(&self) -> &BTreeSet<VerifierKey> {
         &self.equivocators
     }

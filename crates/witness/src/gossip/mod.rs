@@ -3,8 +3,7 @@
 //!
 //! A majority of cosignatures does not keep a leader from showing two nodes two histories: with
 //! three nodes it needs one follower for each, and itself twice. So the nodes tell each other which
-//! heads they have seen signed. Two heads of one size with different roots are a
-//! [`Contradiction`], whoever signed both is proven to have lied, and [`Agreement`] says whether a
+//! heads they have seen signed. Two heads that cannot both be true are a [`Contradiction`]; whoever signed both is proven to have lied, and [`Agreement`] says whether a
 //! node may go on meanwhile.
 
 mod agreement;
@@ -19,7 +18,7 @@ use merkle::TreeSize;
 use note::{Origin, SignedCheckpoint, VerifierKey};
 
 pub use agreement::{Agreement, Comparison, FRESH, Stand};
-pub use contradiction::{Contradiction, EvidenceError};
+pub use contradiction::{Beginning, Contradiction, EvidenceError};
 pub use heads::{HEADS_A_SIGNER, Heads, Heard};
 
 /// A node's keys, as the manifest in force at a head's size lists them.
@@ -68,9 +67,7 @@ impl Gossip {
             .flat_map(|node| [node.log.clone(), node.cosigner.clone()])
             .collect();
         let heard = self.heads.hear(&keys, own, head)?;
-        for node in self.of_peers(nodes, self.heads.equivocators()) {
-            self.agreement.distrust(node);
-        }
+        self.distrust_equivocators(nodes);
         if heard.own == Some(Comparison::Differs) {
             self.agreement.dispute();
             for node in self.of_peers(nodes, &heard.signers) {
@@ -78,6 +75,13 @@ impl Gossip {
             }
         }
         Some(heard)
+    }
+
+    /// Takes note of a contradiction that the caller found: where a head differs from this node's
+    /// own, a published one that is larger may show who signed for both trees.
+    pub fn convict(&mut self, nodes: &[NodeKeys], found: &Contradiction) {
+        self.heads.convict(found);
+        self.distrust_equivocators(nodes);
     }
 
     /// Whether this node's own keys are proven to have signed two histories: they are stolen, or
@@ -100,6 +104,12 @@ impl Gossip {
     /// The heads to hear again, now that this node's tree reaches `size`.
     pub fn due(&self, size: TreeSize) -> Vec<SignedCheckpoint> {
         self.heads.due(size)
+    }
+
+    fn distrust_equivocators(&mut self, nodes: &[NodeKeys]) {
+        for node in self.of_peers(nodes, self.heads.equivocators()) {
+            self.agreement.distrust(node);
+        }
     }
 
     fn of_peers(&self, nodes: &[NodeKeys], keys: &BTreeSet<VerifierKey>) -> Vec<u64> {

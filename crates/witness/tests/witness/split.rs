@@ -4,9 +4,11 @@
 //! leader. Where every node is honest nobody is ever accused, whatever is late or lost.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::rc::Rc;
 use std::time::Duration;
 
-use merkle::{Frontier, Hash, TreeSize, leaf_hash};
+use merkle::{Hash, LeafHash, Nodes, TreeSize, leaf_hash, node_hash, prove_consistency, root_at};
 use note::{
     Checkpoint, CosignerKey, KeyName, Origin, SignatureLine, SignedCheckpoint, SignerKey,
     UnixSeconds, VerifierKey,
@@ -14,7 +16,7 @@ use note::{
 use proptest::prelude::*;
 use witness::LastSigned;
 use witness::gate::{Asked, Clocks, Decision, OwnRoots, consider};
-use witness::gossip::{Comparison, Contradiction, Gossip, NodeKeys, Stand};
+use witness::gossip::{Beginning, Comparison, Contradiction, Gossip, NodeKeys, Stand};
 
 const ORIGIN: &str = "tally.example/split";
 
@@ -22,23 +24,53 @@ const ORIGIN: &str = "tally.example/split";
 const PERIOD: u64 = 1_000;
 const WITHIN: u64 = 2_000;
 
+/// For how long the followers then hear nothing of each other: longer than what they heard counts.
+const SILENCE: u64 = 7_000;
+
 /// Leaves in the largest tree.
-const LEAVES: usize = 64;
+const LEAVES: usize = 256;
 
 fn origin() -> Origin {
     Origin::parse(ORIGIN).unwrap()
 }
 
-/// The roots at every size of a history that leaves the common one after `fork` leaves.
-fn roots(history: &str, fork: usize) -> Vec<Hash> {
-    let mut frontier = Frontier::new();
-    let mut roots = vec![frontier.root()];
-    for leaf in 0..LEAVES {
-        let name = if leaf < fork { "both" } else { history };
-        frontier.push(leaf_hash(format!("{name} {leaf}").as_bytes()));
-        roots.push(frontier.root());
+/// A history that leaves the common one after `fork` leaves.
+struct History {
+    leaves: Vec<LeafHash>,
+    /// At every size.
+    roots: Vec<Hash>,
+}
+
+impl History {
+    fn new(name: &str, fork: usize) -> Rc<Self> {
+        let leaf = |leaf| {
+            let name = if leaf < fork { "both" } else { name };
+            leaf_hash(format!("{name} {leaf}").as_bytes())
+        };
+        let mut history = Self {
+            leaves: (0..LEAVES).map(leaf).collect(),
+            roots: Vec::new(),
+        };
+        let roots = (0..=LEAVES).map(|leaves| root_at(&history, size(leaves)).unwrap());
+        history.roots = roots.collect();
+        Rc::new(history)
     }
-    roots
+}
+
+impl Nodes for History {
+    type Error = Infallible;
+
+    fn node(&self, level: u8, index: u64) -> Result<Hash, Infallible> {
+        if level == 0 {
+            let leaf = self.leaves[usize::try_from(index).unwrap()];
+            return Ok(*leaf.as_hash());
+        }
+        let (left, right) = (
+            self.node(level - 1, 2 * index)?,
+            self.node(level - 1, 2 * index + 1)?,
+        );
+        Ok(node_hash(&left, &right))
+    }
 }
 
 fn size(leaves: usize) -> TreeSize {
@@ -81,7 +113,7 @@ fn manifest() -> Vec<NodeKeys> {
 struct Node {
     ordinal: u64,
     hand: Hand,
-    roots: Vec<Hash>,
+    history: Rc<History>,
     holds: usize,
     last: Option<(LastSigned, SignedCheckpoint)>,
     published: BTreeMap<TreeSize, SignedCheckpoint>,
@@ -92,11 +124,11 @@ struct Node {
 }
 
 impl Node {
-    fn new(ordinal: u64, roots: Vec<Hash>) -> Self {
+    fn new(ordinal: u64, history: Rc<History>) -> Self {
         Self {
             ordinal,
             hand: Hand::of(ordinal),
-            roots,
+            history,
             holds: 0,
             last: None,
             published: BTreeMap::new(),
@@ -107,7 +139,7 @@ impl Node {
     }
 
     fn root(&self, size: TreeSize) -> Option<Hash> {
-        (leaves(size) <= self.holds).then(|| self.roots[leaves(size)])
+        (leaves(size) <= self.holds).then(|| self.history.roots[leaves(size)])
     }
 
     fn signs(&self, now: u64) -> bool {
@@ -164,6 +196,14 @@ impl Node {
         Some(lines.iter().cloned().fold(own, SignedCheckpoint::with_line))
     }
 
+    /// A head of another tree, held against this node's newest published one.
+    fn across(&self, head: &SignedCheckpoint) -> Option<Contradiction> {
+        let (from, (to, larger)) = (head.checkpoint().size, self.published.last_key_value()?);
+        let proof = prove_consistency(self.history.as_ref(), from, *to).ok()?;
+        let root = self.root(from)?;
+        Contradiction::across(&keys(), head, Beginning { root, proof }, larger)
+    }
+
     /// What it tells another node: what it signed last, and what it has published.
     fn tells(&self) -> Vec<SignedCheckpoint> {
         let published = self.published.last_key_value();
@@ -192,6 +232,12 @@ impl Node {
             {
                 self.stopped = true;
             }
+            if heard.own == Some(Comparison::Differs)
+                && let Some(found) = self.across(&head)
+            {
+                self.gossip.convict(&manifest(), &found);
+                self.evidence.push((now, found.to_text()));
+            }
             if let Some(found) = heard.contradiction {
                 self.evidence.push((now, found.to_text()));
             }
@@ -199,8 +245,8 @@ impl Node {
     }
 }
 
-/// A checkpoint that node 1 leads to: its own lines, and those of `followers`.
-fn round(root: Hash, of: TreeSize, followers: &mut [&mut Node], now: u64) -> SignedCheckpoint {
+/// A checkpoint that node 1 leads to: its own lines, and the follower's if it signs.
+fn round(root: Hash, of: TreeSize, follower: &mut Node, now: u64) -> SignedCheckpoint {
     let checkpoint = Checkpoint {
         origin: origin(),
         size: of,
@@ -210,10 +256,8 @@ fn round(root: Hash, of: TreeSize, followers: &mut [&mut Node], now: u64) -> Sig
     let signed = SignedCheckpoint::new(checkpoint.clone(), leader.log.sign(&checkpoint.text()));
     let time = UnixSeconds::new(now / 1_000);
     let signed = signed.with_line(leader.cosigner.cosign(&checkpoint, time));
-    let lines = followers
-        .iter_mut()
-        .filter_map(|follower| follower.cosign(&checkpoint, now));
-    lines.fold(signed, SignedCheckpoint::with_line)
+    let line = follower.cosign(&checkpoint, now);
+    line.into_iter().fold(signed, SignedCheckpoint::with_line)
 }
 
 fn cosigners(signed: &SignedCheckpoint) -> usize {
@@ -226,38 +270,45 @@ fn cosigners(signed: &SignedCheckpoint) -> usize {
 struct Split {
     began: u64,
     nodes: [Node; 2],
-    /// Both branches published a majority's cosignatures for one size.
-    forked: bool,
+}
+
+/// At which sizes node 1 has the branches cosigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sizes {
+    /// Both at every size.
+    Same,
+    /// One at even sizes and one at odd ones, so that it never signs two roots of one size.
+    Apart,
 }
 
 /// Node 1 leads, honestly up to `fork` leaves and twice from then on. A leaf is added every
 /// `pace` milliseconds, on each branch, followed by a round; the followers gossip each at its own
-/// point of the second, and a message takes `delay`.
-fn equivocate(fork: usize, pace: u64, points: [u64; 2], delay: u64) -> Split {
-    let branches = [roots("x", fork), roots("y", fork)];
+/// point of the second, and a message takes `delay`. Two seconds into the split the leader cuts the
+/// followers off from each other.
+fn equivocate(fork: usize, pace: u64, points: [u64; 2], delay: u64, sizes: Sizes) -> Split {
+    let branches = [History::new("x", fork), History::new("y", fork)];
     let mut nodes = [
-        Node::new(2, branches[0].clone()),
-        Node::new(3, branches[1].clone()),
+        Node::new(2, Rc::clone(&branches[0])),
+        Node::new(3, Rc::clone(&branches[1])),
     ];
     let began = pace * u64::try_from(fork + 1).unwrap();
     let mut messages: Vec<(u64, usize, Vec<SignedCheckpoint>)> = Vec::new();
-    let mut forked = false;
-    for now in 0..began + WITHIN + 3 * PERIOD {
+    for now in 0..began + WITHIN + SILENCE {
         let leaf = usize::try_from(now / pace).unwrap();
         if now % pace == 0 && (1..=LEAVES).contains(&leaf) {
-            let mut majorities = 0;
-            for (node, branch) in nodes.iter_mut().zip(&branches) {
+            for (parity, (node, branch)) in nodes.iter_mut().zip(&branches).enumerate() {
                 node.holds = leaf;
-                let signed = round(branch[leaf], size(leaf), &mut [node], now);
+                if sizes == Sizes::Apart && leaf % 2 != parity {
+                    continue;
+                }
+                let signed = round(branch.roots[leaf], size(leaf), node, now);
                 if cosigners(&signed) >= 2 {
-                    majorities += 1;
                     node.published.insert(size(leaf), signed);
                 }
             }
-            forked |= majorities == 2 && leaf > fork;
         }
         for (from, point) in points.into_iter().enumerate() {
-            if now % PERIOD == point {
+            if now % PERIOD == point && now < began + WITHIN {
                 let to = 1 - from;
                 messages.push((now + delay, to, nodes[from].tells()));
                 // The other answers with its own heads.
@@ -273,11 +324,7 @@ fn equivocate(fork: usize, pace: u64, points: [u64; 2], delay: u64) -> Split {
             nodes[to].hear(from, told, now);
         }
     }
-    Split {
-        began,
-        nodes,
-        forked,
-    }
+    Split { began, nodes }
 }
 
 fn keys() -> Vec<VerifierKey> {
@@ -290,16 +337,25 @@ proptest! {
 
     /// The leader gets its two majorities. Within two seconds an honest node holds evidence that
     /// verifies by public keys alone and names the leader and nobody else, and neither honest node
-    /// signs any more, so neither branch gets another receipt.
+    /// signs any more, so neither branch gets another receipt, even once they are cut off from each
+    /// other.
     #[test]
     fn a_leader_that_shows_two_histories_is_named_within_two_seconds(
         fork in 0..6_usize,
         pace in 60..400_u64,
         points in [0..PERIOD, 0..PERIOD],
         delay in 0..200_u64,
+        sizes in prop_oneof![Just(Sizes::Same), Just(Sizes::Apart)],
     ) {
-        let split = equivocate(fork, pace, points, delay);
-        prop_assert!(split.forked, "consensus alone does not prevent it");
+        let split = equivocate(fork, pace, points, delay, sizes);
+        let published = |node: &Node| node.published.last_key_value().map_or(0, |(size, _)| size.get());
+        let shared = u64::try_from(fork).unwrap();
+        let forked = split.nodes.iter().all(|node| published(node) > shared);
+        if sizes == Sizes::Apart && !forked {
+            // Found out before the second history had a receipt.
+            return Ok(());
+        }
+        prop_assert!(forked, "consensus alone does not prevent it");
         let leader = [
             Hand::of(1).log.verifier().clone(),
             Hand::of(1).cosigner.verifier().clone(),
@@ -316,10 +372,10 @@ proptest! {
         }
         let named_at = named_at.expect("the leader is named");
         prop_assert!(named_at <= split.began + WITHIN, "named {named_at}, began {}", split.began);
-        let end = split.began + WITHIN + 3 * PERIOD;
+        let end = split.began + WITHIN + SILENCE;
         for node in &split.nodes {
             prop_assert!(!node.signs(end), "node {} signs on", node.ordinal);
-            let newest = node.published.last_key_value().unwrap().0.get();
+            let newest = published(node);
             let all = (split.began + WITHIN) / pace;
             prop_assert!(newest <= all, "receipts went on after it was found out");
         }
@@ -331,15 +387,15 @@ proptest! {
     fn honest_nodes_are_never_accused(
         steps in proptest::collection::vec((0..3_usize, 0..3_usize, 0..4_usize, any::<bool>()), 1..120),
     ) {
-        let tree = roots("both", LEAVES);
-        let mut nodes = [1, 2, 3].map(|ordinal| Node::new(ordinal, tree.clone()));
+        let tree = History::new("both", LEAVES);
+        let mut nodes = [1, 2, 3].map(|ordinal| Node::new(ordinal, Rc::clone(&tree)));
         let mut waiting: Vec<(usize, usize, Vec<SignedCheckpoint>)> = Vec::new();
         for (step, (one, other, more, lost)) in steps.into_iter().enumerate() {
             let now = 300 * u64::try_from(step).unwrap();
             let node = &mut nodes[one];
             node.holds = (node.holds + more).min(LEAVES);
             let holds = node.holds;
-            let checkpoint = Checkpoint { origin: origin(), size: size(holds), root: tree[holds] };
+            let checkpoint = Checkpoint { origin: origin(), size: size(holds), root: tree.roots[holds] };
             if more > 0 {
                 let line = Hand::of(nodes[one].ordinal).log.sign(&checkpoint.text());
                 let lines: Vec<_> =
