@@ -1,8 +1,8 @@
 //! The second verifier, `client/verifier`, against the first: the same verdict, for the same reason, with
 //! the same checks, over every receipt of a night and over every bit of one receipt turned over.
 //!
-//! It needs Node and the built verifier (`npm ci && npm run build` in its folder); where they are
-//! missing the tests build it, and fail if that fails.
+//! It needs Node and the built verifier. Where that is missing or older than its sources, the tests
+//! build it (`ops/dev/verifier.sh build`), and fail if that fails.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -26,18 +26,31 @@ fn folder() -> PathBuf {
 fn build() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if folder().join("dist/index.js").is_file() {
+        // Each test may be a process of its own, and one build is enough.
+        let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("second-verifier.lock");
+        let lock = std::fs::File::create(lock).unwrap();
+        lock.lock().unwrap();
+        if is_fresh() {
             return;
         }
-        for arguments in [["ci", "--silent"], ["run", "build"]] {
-            let done = Command::new("npm")
-                .args(arguments)
-                .current_dir(folder())
-                .status();
-            let done = done.expect("npm is installed (`ops/dev/install.sh test`)");
-            assert!(done.success(), "npm {arguments:?}");
-        }
+        let script = folder().join("../../ops/dev/verifier.sh");
+        let done = Command::new(script).arg("build").status();
+        assert!(
+            done.unwrap().success(),
+            "the second verifier does not build"
+        );
     });
+}
+
+/// Whether what is built is not older than any of its sources.
+fn is_fresh() -> bool {
+    let changed = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    let Some(built) = changed(&folder().join("dist/index.js")) else {
+        return false;
+    };
+    let sources = std::fs::read_dir(folder().join("src")).unwrap();
+    let mut sources = sources.map(|source| source.unwrap().path());
+    sources.all(|source| changed(&source).is_some_and(|changed| changed <= built))
 }
 
 /// The second verifier as one process that answers lines.
