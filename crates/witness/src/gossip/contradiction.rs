@@ -14,7 +14,7 @@
 //! The `both` lines are for people: a reader finds them out anew from the notes and the keys.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use merkle::{ConsistencyProof, Hash, MAX_PROOF_HASHES, TreeSize};
@@ -123,7 +123,7 @@ impl Contradiction {
     pub fn to_text(&self) -> String {
         let mut text = format!("{VERSION}\n");
         for key in &self.double_signers {
-            text.push_str(&format!("both {key}\n"));
+            text.extend(["both ", &key.to_string(), "\n"]);
         }
         if let Some(Beginning { root, proof }) = &self.beginning {
             text.push_str("begins ");
@@ -136,7 +136,7 @@ impl Contradiction {
         }
         for (side, signed) in [("one", &self.one), ("other", &self.other)] {
             let note = signed.to_bytes();
-            text.push_str(&format!("{side} {}\n", note.len()));
+            text.extend([side, " ", &note.len().to_string(), "\n"]);
             text.push_str(&String::from_utf8_lossy(&note));
         }
         text

@@ -174,7 +174,11 @@ impl Node {
                 self.last = Some((state, signed));
                 Some(line)
             }
-            decision => {
+            decision @ (Decision::NotYet
+            | Decision::Behind { .. }
+            | Decision::Mismatch { .. }
+            | Decision::Rewrite { .. }
+            | Decision::Clock { .. }) => {
                 assert!(!decision.stops(), "{decision:?}");
                 None
             }
