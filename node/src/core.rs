@@ -14,7 +14,7 @@ use replica::rocks::{FrozenTables, RocksState};
 use store::{DataDir, LogDb};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
-use witness::gossip::{Comparison, FRESH, Gossip, Heard, NodeKeys, Stand};
+use witness::gossip::{Comparison, Contradiction, FRESH, Gossip, Heard, NodeKeys, Stand};
 
 use crate::admission::Admission;
 use crate::admitted::Admitted;
@@ -268,6 +268,11 @@ impl Core {
     ) -> Option<Heard> {
         let now = self.started.elapsed();
         self.gossip().hear(nodes, own, head, now)
+    }
+
+    /// Takes note of who is named by a contradiction.
+    pub(crate) fn convict(&self, nodes: &[NodeKeys], found: &Contradiction) {
+        self.gossip().convict(nodes, found);
     }
 
     /// The heads that this node's tree has reached since they were heard.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ledger::{Fault, Tables, View};
 use merkle::TreeSize;
 use note::{Checkpoint, SignedCheckpoint};
-use witness::gossip::{Comparison, Contradiction, Heard, Stand};
+use witness::gossip::{Beginning, Comparison, Contradiction, Heard, Stand};
 
 use crate::charter::Charter;
 use crate::core::{Core, ReadError};
@@ -29,6 +29,12 @@ pub(crate) async fn weigh(
         let own = own_head(core, view, size)?;
         let heard = core.hear_head(&charter.node_keys(), own.as_ref(), &head);
         if let Some(heard) = &heard {
+            if heard.own == Some(Comparison::Differs)
+                && let Some(found) = across(core, view, &charter, &head)?
+            {
+                core.convict(&charter.node_keys(), &found);
+                keep(core, &charter, &found);
+            }
             act(core, &charter, &head, heard);
         }
         Ok(heard)
@@ -78,11 +84,50 @@ fn own_head<T: Tables>(
     ))
 }
 
+/// A head of another tree, held against the newest published one that this node's tree has: who
+/// signed both is named although the sizes differ.
+fn across<T: Tables>(
+    core: &Core,
+    view: &View<'_, T>,
+    charter: &Charter,
+    head: &SignedCheckpoint,
+) -> Result<Option<Contradiction>, Fault> {
+    let (from, held) = (head.checkpoint().size, view.tree_size()?);
+    let newest = core
+        .checkpoints
+        .newest_within(held)
+        .unwrap_or_else(|error| {
+            tracing::warn!(%error, "the published checkpoints cannot be read");
+            None
+        });
+    let Some(larger) = newest.filter(|newest| newest.checkpoint().size > from) else {
+        return Ok(None);
+    };
+    let Some(root) = view.root_at(from)? else {
+        return Ok(None);
+    };
+    // From the empty tree there is no proof, and nothing differs there.
+    let Ok(proof) = view.consistency(from, larger.checkpoint().size) else {
+        return Ok(None);
+    };
+    let keys: Vec<_> = charter
+        .node_keys()
+        .into_iter()
+        .flat_map(|node| [node.log, node.cosigner])
+        .collect();
+    let beginning = Beginning { root, proof };
+    Ok(Contradiction::across(&keys, head, beginning, &larger))
+}
+
+fn keep(core: &Core, charter: &Charter, found: &Contradiction) {
+    let about = about(charter, found);
+    core.evidence.keep("split-view", &about, &found.to_text());
+}
+
 fn act(core: &Core, charter: &Charter, head: &SignedCheckpoint, heard: &Heard) {
     let size = head.checkpoint().size;
     if let Some(found) = &heard.contradiction {
-        let about = about(charter, found);
-        core.evidence.keep("split-view", &about, &found.to_text());
+        keep(core, charter, found);
     }
     let own = charter.node_keys();
     let own = own.iter().find(|node| node.ordinal == core.whoami.ordinal);
