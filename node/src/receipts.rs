@@ -77,9 +77,18 @@ fn first_final<T: Tables>(
 ) -> Result<Option<SignedCheckpoint>, Fault> {
     while let Some(signed) = covering(core, leaf) {
         let size = signed.checkpoint().size;
-        let charter = core.charters.at(view, size)?;
-        if charter.is_some_and(|charter| charter.is_final(&signed)) {
+        let Some(charter) = core.charters.at(view, size)? else {
+            return Ok(None);
+        };
+        if charter.is_final(&signed) {
             return Ok(Some(signed));
+        }
+        if charter.manifest.witnesses.is_empty() {
+            // Nothing is final before a manifest names a witness, and that comes with its leaf.
+            let newest = core.charters.at(view, view.tree_size()?)?;
+            if newest.is_none_or(|newest| newest.manifest.witnesses.is_empty()) {
+                return Ok(None);
+            }
         }
         // The next checkpoint is the first that covers the leaf behind this one's tree.
         leaf = LeafIndex::new(size.get());

@@ -130,7 +130,7 @@ async fn a_campaigns_witness_makes_receipts_final_also_after_a_change_of_leader(
     stage.cluster.kill(leader).await.unwrap();
     running.kill().await.unwrap();
     let second = stage.report(1).await.unwrap().receipt;
-    let _running = campaign.start(&stage);
+    let running = campaign.start(&stage);
     // The strong quorum is all three nodes: the final level waits for the one that is down.
     stage.cluster.start_node(leader).unwrap();
     let third = stage.report(2).await.unwrap().receipt;
@@ -140,7 +140,7 @@ async fn a_campaigns_witness_makes_receipts_final_also_after_a_change_of_leader(
     assert_eq!(found.entry(), second.entry());
 
     // Its key without its memory signs nothing more.
-    drop(_running);
+    drop(running);
     std::fs::remove_file(campaign.folder.path().join("state/checkpoint")).unwrap();
     let ended = campaign.start(&stage).wait_with_output().await.unwrap();
     assert_eq!(ended.status.code(), Some(1));

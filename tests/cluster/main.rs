@@ -9,6 +9,7 @@ mod failover;
 mod identity;
 #[cfg(test)]
 mod levels;
+#[cfg(test)]
 mod public_log;
 #[cfg(test)]
 mod recovery;

@@ -491,7 +491,7 @@ async fn refusals(stage: &Stage, door: &Door, json: &[(&str, &str)]) {
     let said = door.post(&[], &[b'x'; 9_000]).await;
     assert_eq!(said.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(said.json()["code"], "too_large");
-    let said = door.post(&[], &[b'x'; 20_000]).await;
+    let said = door.post(&[], &vec![b'x'; 20_000]).await;
     assert_eq!(said.status, StatusCode::PAYLOAD_TOO_LARGE);
     let said = door.post(json, b"{\"text\":\"junk\"}").await;
     said.refused(StatusCode::BAD_REQUEST, "send the note itself");

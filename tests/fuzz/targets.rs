@@ -199,7 +199,7 @@ fn base45(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     if let Ok(read) = ::base45::decode(text) {
         assert_eq!(
-            ::base45::decode(&::base45::encode(&read)).as_ref(),
+            ::base45::decode(::base45::encode(&read)).as_ref(),
             Ok(&read)
         );
     }

@@ -69,6 +69,10 @@ impl Verb {
 }
 
 impl Keygen {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the steps of one thing, in their order"
+    )]
     fn run(self, output: Output) -> Outcome {
         let ordinal = self
             .ordinal

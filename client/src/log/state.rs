@@ -141,6 +141,10 @@ impl Absorb for State<'_> {
 }
 
 impl Tables for State<'_> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a table that is not named here is one that memory keeps, whichever come"
+    )]
     fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let by = |rows: &HashMap<[u8; 32], u64>| {
             let hash: Option<[u8; 32]> = key.try_into().ok();
@@ -157,10 +161,6 @@ impl Tables for State<'_> {
             Table::Node => Ok(node_key(key)
                 .and_then(|(level, index)| self.tree.node(level, index).ok())
                 .map(|hash| hash.as_bytes().to_vec())),
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "a table that is not named above is one that memory keeps, whichever come"
-            )]
             _ => self.memory.read(table, key),
         }
     }

@@ -85,7 +85,7 @@ impl<D: Disk> Keeper<D> {
                 checkpoint, time, ..
             } => {
                 let line = self.memory.key().cosign(&checkpoint, time);
-                let kept = with_own(request.checkpoint, line.clone());
+                let kept = with_own(&request.checkpoint, &line);
                 if self.memory.remember(kept).is_err() {
                     self.stopped = Some(UNWRITTEN);
                     return Answer::Stopped(UNWRITTEN);
@@ -119,7 +119,7 @@ impl<D: Disk> Keeper<D> {
 
 /// The checkpoint with this line in place of one of the same key, and of all others where there is
 /// no room: what is kept must bear the own line.
-fn with_own(signed: SignedCheckpoint, own: SignatureLine) -> SignedCheckpoint {
+fn with_own(signed: &SignedCheckpoint, own: &SignatureLine) -> SignedCheckpoint {
     let head = signed.checkpoint().clone();
     signed
         .lines()

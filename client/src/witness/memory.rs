@@ -77,7 +77,7 @@ pub struct Memory<D> {
     origin: Origin,
     newest: Option<SignedCheckpoint>,
     // Held until the memory is dropped.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Memory<Directory> {
@@ -109,7 +109,7 @@ impl Memory<Directory> {
             write_durably(&disk, IDENTITY, identity(&key, origin, None).as_bytes())?;
         }
         let mut memory = Memory::load(disk, origin)?;
-        memory._lock = Some(lock);
+        memory.lock = Some(lock);
         Ok(memory)
     }
 }
@@ -150,7 +150,7 @@ impl<D: Disk> Memory<D> {
             key,
             origin: log,
             newest,
-            _lock: None,
+            lock: None,
         })
     }
 

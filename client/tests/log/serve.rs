@@ -18,10 +18,6 @@ impl Drop for Served {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test's server ends with the test"
-)]
 pub(crate) async fn serve(folder: impl Into<PathBuf>) -> Served {
     let folder: PathBuf = folder.into();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

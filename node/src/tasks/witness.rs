@@ -37,8 +37,10 @@ pub(crate) struct Courier {
     id: String,
     url: String,
     client: reqwest::Client,
-    /// What it saw last, as far as it is known.
+    /// The size that it says it saw last: what the next question begins at.
     seen: TreeSize,
+    /// The largest size that it has signed, as verified here.
+    signed: TreeSize,
 }
 
 /// Why a witness did not sign.
@@ -56,6 +58,12 @@ enum Trouble {
     Read(#[from] ReadError),
     #[error("the answer does not say which size it saw")]
     NoSize,
+    #[error("it says that it saw {seen} leaves, and only {published} are published")]
+    Ahead { seen: u64, published: TreeSize },
+    #[error("it says again that it saw another size")]
+    BehindAgain,
+    #[error("its answer is longer than any should be")]
+    TooLong,
 }
 
 /// What one request led to.
@@ -92,6 +100,7 @@ impl Courier {
                 .build()
                 .map_err(|error| unusable(error.to_string()))?,
             seen: TreeSize::ZERO,
+            signed: TreeSize::ZERO,
         })
     }
 
@@ -99,17 +108,23 @@ impl Courier {
     pub(crate) async fn run(mut self, core: Arc<Core>, stopping: CancellationToken) {
         let mut newest = core.checkpoints.watch();
         let mut pause = FIRST_PAUSE;
+        let mut behind = false;
         loop {
             let checkpoint = newest.borrow_and_update().clone();
             let wait = match checkpoint {
                 Some(signed) if leads(&core) => match self.ask(&core, &signed).await {
                     Ok(Asked::Signed) => {
-                        pause = FIRST_PAUSE;
+                        (pause, behind) = (FIRST_PAUSE, false);
                         Some(PERIOD)
                     }
-                    Ok(Asked::Behind) => Some(PERIOD),
                     Ok(Asked::Nothing) => None,
-                    Err(trouble) => {
+                    // Once is how its size is learnt; again and again it is no answer.
+                    Ok(Asked::Behind) if !behind => {
+                        behind = true;
+                        Some(PERIOD)
+                    }
+                    not_signed => {
+                        let trouble = not_signed.err().unwrap_or(Trouble::BehindAgain);
                         tracing::warn!(witness = self.id, %trouble, "an outside witness has not signed");
                         let now = pause;
                         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
@@ -139,7 +154,7 @@ impl Courier {
     fn measure(&self, core: &Core) {
         let lag = core.checkpoints.newest_size().get();
         let lag = if leads(core) {
-            lag.saturating_sub(self.seen.get())
+            lag.saturating_sub(self.signed.get())
         } else {
             0
         };
@@ -157,28 +172,31 @@ impl Courier {
             .ok_or(Trouble::NotNamed)?
             .clone();
         if signed.line_of(&key).is_some() {
+            self.signed = self.signed.max(size);
             self.seen = self.seen.max(size);
             return Ok(Asked::Nothing);
         }
         let Some(request) = self.request(core, signed).await? else {
-            // It claims to have seen more than is published here; the next checkpoint may do.
-            return Ok(Asked::Nothing);
+            let seen = std::mem::replace(&mut self.seen, TreeSize::ZERO).get();
+            let published = size;
+            return Err(Trouble::Ahead { seen, published });
         };
-        let response = self
-            .client
-            .post(&self.url)
-            .body(request.to_bytes())
-            .send()
-            .await?;
+        let sent = self.client.post(&self.url).body(request.to_bytes());
+        let mut response = sent.send().await?;
         let status = response.status();
-        let body = response.bytes().await?;
-        let body = body.get(..MAX_ANSWER.min(body.len())).unwrap_or_default();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len().saturating_add(chunk.len()) > MAX_ANSWER {
+                return Err(Trouble::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
         match status {
             StatusCode::OK => {
-                let line = line_of(&key, signed, body).ok_or(Trouble::NoLine)?;
+                let line = line_of(&key, signed, &body).ok_or(Trouble::NoLine)?;
                 let gained = signed.clone().with_line(line);
                 let is_final = charter.is_some_and(|charter| charter.is_final(&gained));
-                self.seen = size;
+                (self.seen, self.signed) = (size, size);
                 gossip::keep(core, gained).await;
                 if is_final {
                     core.metrics.checkpoint_size.set(Level::Final, size.get());
@@ -186,7 +204,7 @@ impl Courier {
                 Ok(Asked::Signed)
             }
             StatusCode::CONFLICT => {
-                let seen = std::str::from_utf8(body).ok().map(str::trim);
+                let seen = std::str::from_utf8(&body).ok().map(str::trim);
                 let seen = seen.and_then(note::parse_decimal).ok_or(Trouble::NoSize)?;
                 self.seen = TreeSize::new(seen);
                 Ok(Asked::Behind)

@@ -96,7 +96,7 @@ impl Stage {
                     "key new --election caucus --person {role}-{number} --out {role}-{number}.key {how}"
                 ));
                 let key = made[0]["verifier"].as_str().unwrap();
-                people.push_str(&format!("key {role} {key}\n"));
+                people.extend(["key ", role, " ", key, "\n"]);
             }
         }
         self.write("people.txt", &people);
