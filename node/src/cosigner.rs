@@ -12,19 +12,41 @@ use witness::gate::{self, Asked, ClockMark, Clocks, Decision, OwnRoots};
 
 use crate::start_error::StartError;
 
+#[cfg(test)]
+mod power_loss;
+
+/// A text file that is replaced as a whole, under the cosigner's memory.
+pub(crate) trait Sealed {
+    /// The text, or `None` if there is no such file.
+    fn read_sealed(&self) -> Result<Option<String>, store::Error>;
+
+    /// Replaces the text. When this returns, it survives a power cut.
+    fn replace_sealed(&self, text: &str) -> Result<(), store::Error>;
+}
+
+impl Sealed for DurableFile {
+    fn read_sealed(&self) -> Result<Option<String>, store::Error> {
+        Self::read_sealed(self)
+    }
+
+    fn replace_sealed(&self, text: &str) -> Result<(), store::Error> {
+        Self::replace_sealed(self, text)
+    }
+}
+
 /// A node's cosigner key with its memory.
 #[derive(Debug)]
-pub(crate) struct Cosigner {
+pub(crate) struct Cosigner<F = DurableFile> {
     key: CosignerKey,
     origin: Origin,
-    memory: Mutex<Memory>,
+    memory: Mutex<Memory<F>>,
 }
 
 #[derive(Debug)]
-struct Memory {
-    state: DurableFile,
+struct Memory<F> {
+    state: F,
     last: Option<LastSigned>,
-    stop: DurableFile,
+    stop: F,
     /// Why this node signs nothing more, until a person removes the file.
     stopped: Option<String>,
 }
@@ -51,13 +73,13 @@ pub(crate) enum CosignError {
     Disk(#[from] store::Error),
 }
 
-impl Cosigner {
+impl<F: Sealed> Cosigner<F> {
     /// Opens the key's memory. `fresh` says whether the data directory has no owner yet: only then
     /// may there be none, because a key without its memory could sign against itself.
     pub(crate) fn open(
         key: CosignerKey,
         origin: Origin,
-        files: (DurableFile, DurableFile),
+        files: (F, F),
         fresh: bool,
     ) -> Result<Self, StartError> {
         let (state, stop) = files;
@@ -74,12 +96,16 @@ impl Cosigner {
                 });
             }
             Some(NOTHING) => None,
-            Some(text) => Some(
-                LastSigned::parse(text).map_err(|error| StartError::Identity {
+            Some(text) => {
+                let last = LastSigned::parse(text).map_err(|error| StartError::Identity {
                     what: format!("`cosigner.state` cannot be read: {error}"),
                     advice: "replace this node; its cosigner key must not sign again",
-                })?,
-            ),
+                })?;
+                // A process killed between rename and fsync leaves a name that a power cut still
+                // takes back. It is signed again without another write, so it is made durable here.
+                state.replace_sealed(text)?;
+                Some(last)
+            }
         };
         let stopped = stop.read_sealed()?;
         Ok(Self {

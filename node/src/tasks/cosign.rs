@@ -22,6 +22,9 @@ use crate::gossip;
 /// Before a round that found no majority is tried again.
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// Before the newest tree is asked about again when nothing new is to be signed.
+const COMPLETION: Duration = Duration::from_secs(2);
+
 /// A node's answer: its ordinal, its name, its key, and what it said.
 type Reply = (String, VerifierKey, Result<Said, String>);
 
@@ -49,11 +52,35 @@ pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
             }
             continue;
         }
+        let idle = leads && late.is_none();
         tokio::select! {
             changed = applied.changed() => if changed.is_err() { return },
             changed = status.changed() => if changed.is_err() { return },
             more = late_line(&core, &mut late) => if !more { late = None },
+            () = tokio::time::sleep(COMPLETION), if idle => late = complete(&core).await,
             () = stopping.cancelled() => return,
+        }
+    }
+}
+
+/// Asks again about the newest published tree where fewer nodes have signed it than the final level
+/// takes: a leader that was replaced, or a node that was away, may have left it so, and no new leaf
+/// may come for hours.
+async fn complete(core: &Arc<Core>) -> Option<Round> {
+    let newest = core.checkpoints.newest()?;
+    let size = newest.checkpoint().size;
+    let charter = core.charter(size).await.ok().flatten()?;
+    let nodes = charter.nodes().iter();
+    let signed = nodes.filter(|node| newest.line_of(&node.cosigner).is_some());
+    if signed.count() >= charter.manifest.final_quorum() {
+        return None;
+    }
+    match Round::start(core, size).await {
+        Ok(Some(round)) => round.gather(core).await,
+        Ok(None) => None,
+        Err(error) => {
+            tracing::error!(%error, "no round: the tree cannot be read");
+            None
         }
     }
 }
