@@ -166,6 +166,31 @@ impl Connections {
         }
     }
 
+    /// Asks whichever node answers for the receipt of a leaf. An answer that says nothing says that
+    /// the leaf is unknown.
+    pub async fn receipt(
+        &self,
+        leaf: v1::get_receipt_request::Leaf,
+        level: v1::Level,
+    ) -> Result<v1::get_receipt_response::Result, Error> {
+        let request = v1::GetReceiptRequest {
+            leaf: Some(leaf),
+            level: level.into(),
+        };
+        let answer = self
+            .any(|channel| {
+                let request = request.clone();
+                async move {
+                    v1::receipts_client::ReceiptsClient::new(channel)
+                        .get_receipt(request)
+                        .await
+                }
+            })
+            .await?;
+        let unknown = v1::get_receipt_response::Result::Unknown(v1::Unknown {});
+        Ok(answer.result.unwrap_or(unknown))
+    }
+
     /// Asks one node.
     pub async fn one<T, F>(
         &self,

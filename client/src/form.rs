@@ -1,22 +1,13 @@
 //! The forms in which a receipt is handed over: the file, JSON, the text of a QR code.
 //!
-//! ```text
-//! {"format":"precinct-tally/receipt/v1","entry":base64,"index":number,
-//!  "inclusion":[base64, …],"checkpoint":"…","level":"receipt"|"final"}
-//! ```
-//!
-//! The JSON form says what the `.tlog-proof` file says and nothing more; `level` is what its maker
-//! found and is never believed. Nothing is verified here.
+//! The JSON form is [`proto::json::ReceiptJson`]. Nothing is verified here.
 
 use merkle::{InclusionProof, LeafIndex, MAX_PROOF_HASHES};
 use note::{SignedCheckpoint, b64};
+use proto::json::ReceiptJson;
 use receipt::{
     CompactError, CompactReceipt, ReceiptError, ReceiptLevel, ShortCode, UnverifiedReceipt,
 };
-use serde::{Deserialize, Serialize};
-
-/// What the JSON form calls itself.
-const FORMAT: &str = "precinct-tally/receipt/v1";
 
 /// A receipt as it was handed over, in whichever form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,29 +56,9 @@ impl Handed {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Json {
-    format: String,
-    entry: String,
-    index: u64,
-    inclusion: Vec<String>,
-    checkpoint: String,
-    level: String,
-}
-
 /// The JSON form, on one line.
 pub fn to_json(receipt: &UnverifiedReceipt, level: ReceiptLevel) -> String {
-    let hashes = &receipt.proof().hashes;
-    let json = Json {
-        format: FORMAT.to_owned(),
-        entry: b64::encode(receipt.entry()),
-        index: receipt.index().get(),
-        inclusion: hashes.iter().map(b64::encode_hash).collect(),
-        checkpoint: String::from_utf8_lossy(&receipt.checkpoint().to_bytes()).into_owned(),
-        level: level.to_string(),
-    };
-    serde_json::to_string(&json).unwrap_or_default()
+    serde_json::to_string(&ReceiptJson::new(receipt, level)).unwrap_or_default()
 }
 
 /// Reads the JSON form.
@@ -96,9 +67,9 @@ pub fn from_json(bytes: &[u8]) -> Result<UnverifiedReceipt, FormError> {
     if bytes.len() > UnverifiedReceipt::MAX_BYTES.saturating_mul(2) {
         return Err(bad("it is larger than any receipt"));
     }
-    let json: Json =
+    let json: ReceiptJson =
         serde_json::from_slice(bytes).map_err(|error| FormError::Json(error.to_string()))?;
-    if json.format != FORMAT {
+    if json.format != ReceiptJson::FORMAT {
         return Err(bad("its `format` is not precinct-tally/receipt/v1"));
     }
     if ReceiptLevel::parse(&json.level).is_none() {

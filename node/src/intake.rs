@@ -14,7 +14,7 @@ use crate::core::{Core, ReadError};
 use crate::peers::calls::Forwarded;
 
 /// Elections waited for before a start is given up: about five seconds.
-pub(crate) const FIRST_ELECTIONS: u32 = 8;
+const FIRST_ELECTIONS: u32 = 8;
 
 /// How long a node without a leader waits for one before it gives the caller back the note: above
 /// the time an election takes, below the time after which a chair wonders.
@@ -42,14 +42,26 @@ pub(crate) enum IntakeError {
 /// Takes a command that arrived at this node's own door to its outcome.
 pub(crate) async fn record(core: &Arc<Core>, command: Command) -> Result<Outcome, IntakeError> {
     open_for_notes(core).await?;
-    record_for_start(core, command).await
+    carry(core, command).await
 }
 
-/// The same for the notes with which a cluster starts, before it takes any other.
-pub(crate) async fn record_for_start(
+/// The same for the notes with which a cluster starts, before it takes any other. The node that
+/// founded it may lose the first election to another, so elections are waited for: each takes as
+/// long as any, and the search for a leader allows for one.
+pub(crate) async fn record_first(
     core: &Arc<Core>,
     command: Command,
 ) -> Result<Outcome, IntakeError> {
+    for _election in 0..FIRST_ELECTIONS {
+        match carry(core, command.clone()).await {
+            Err(IntakeError::Unavailable { .. }) => {}
+            settled => return settled,
+        }
+    }
+    carry(core, command).await
+}
+
+async fn carry(core: &Arc<Core>, command: Command) -> Result<Outcome, IntakeError> {
     let (command, doubt) = match look(core, command).await? {
         Examined::Recorded(outcome) | Examined::Junk(outcome) => return Ok(outcome),
         Examined::Authorized(authorized) => (authorized.into_command(), None),
@@ -103,9 +115,10 @@ pub(crate) async fn record_forwarded(
     }
 }
 
-/// A log that is over takes nothing more, and one that is being recovered nothing yet: whatever
-/// came between the recovered leaves would make it another log.
-async fn open_for_notes(core: &Arc<Core>) -> Result<(), IntakeError> {
+/// Refuses while this cluster takes no notes. A log that is over takes nothing more, and one that
+/// is being recovered nothing yet: whatever came between the recovered leaves would make it
+/// another log.
+pub(crate) async fn open_for_notes(core: &Arc<Core>) -> Result<(), IntakeError> {
     if core.retired.is() {
         return Err(IntakeError::Retired);
     }

@@ -117,7 +117,7 @@ impl Succession {
             Some(manifest) => Command::manifest(at, entry, self.files_of(manifest)),
             None => Command::note(at, entry),
         };
-        match settled(core, command).await? {
+        match intake::record_first(core, command).await? {
             Outcome::Refused { refusal, .. } => Err(other(&refusal.to_string())),
             Outcome::Applied { leaf, .. }
             | Outcome::AlreadyRecorded { leaf, .. }
@@ -140,33 +140,17 @@ impl Succession {
     pub(crate) async fn finish(&self, core: &Arc<Core>) -> Result<Outcome, Status> {
         let at = core.clock.millis();
         let files = self.files_of(&self.manifest);
-        settled(core, Command::manifest(at, self.note.clone(), files)).await
+        let command = Command::manifest(at, self.note.clone(), files);
+        Ok(intake::record_first(core, command).await?)
     }
 
     fn files_of(&self, manifest: &Manifest) -> Vec<Vec<u8>> {
-        let named = [
-            manifest.rules,
-            manifest.roster.hash,
-            manifest.roll.hash,
-            manifest.receipt_policy,
-            manifest.final_policy,
-        ];
-        named
+        manifest
+            .named_files()
             .iter()
             .filter_map(|hash| self.bundle.files.get(hash).cloned())
             .collect()
     }
-}
-
-async fn settled(core: &Arc<Core>, command: Command) -> Result<Outcome, Status> {
-    // The node that begins may lose the first election to another.
-    for _election in 0..intake::FIRST_ELECTIONS {
-        match intake::record_for_start(core, command.clone()).await {
-            Err(intake::IntakeError::Unavailable { .. }) => {}
-            settled => return Ok(settled?),
-        }
-    }
-    Ok(intake::record_for_start(core, command).await?)
 }
 
 /// Where another node leads, this one applies a moment later.

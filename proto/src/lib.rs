@@ -13,6 +13,7 @@
 
 pub mod convert;
 mod generated;
+pub mod json;
 
 pub use generated::{log, raft, v1};
 

@@ -22,6 +22,8 @@ struct Loss {
     stage: Stage,
     copy: Vec<Vec<u8>>,
     receipts: Vec<Receipt>,
+    /// New nodes for the copy, not started.
+    succession: Succession,
 }
 
 /// A night of which a copy was made before its last reports came in; then every node is killed.
@@ -42,10 +44,13 @@ async fn everything_is_lost() -> Loss {
         stage.cluster.kill(ordinal).await.unwrap();
     }
     assert_eq!(copy.len(), COPIED + 1);
+    let folder = stage.folder().join("recovery");
+    let succession = Succession::prepare(&stage.cluster, &copy, &folder).unwrap();
     Loss {
         stage,
         copy,
         receipts,
+        succession,
     }
 }
 
@@ -89,9 +94,8 @@ async fn after_total_loss_the_log_goes_on_and_the_receipts_prove_what_is_missing
         stage,
         copy,
         receipts,
+        succession,
     } = everything_is_lost().await;
-    let folder = stage.folder().join("recovery");
-    let succession = Succession::prepare(&stage.cluster, &copy, &folder).unwrap();
     let nodes = start(&succession);
     let connections = succession.connect().unwrap();
     recover(&succession, &connections, &copy).await;
@@ -142,9 +146,8 @@ async fn nothing_comes_between_the_recovered_leaves() {
         stage,
         copy,
         receipts,
+        succession,
     } = everything_is_lost().await;
-    let folder = stage.folder().join("recovery");
-    let succession = Succession::prepare(&stage.cluster, &copy, &folder).unwrap();
     let nodes = start(&succession);
     let connections = succession.connect().unwrap();
     let clock = client::clock::SystemClock::start();
@@ -189,10 +192,10 @@ async fn nothing_comes_between_the_recovered_leaves() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_node_that_comes_back_is_retired() {
     let Loss {
-        mut stage, copy, ..
+        mut stage,
+        succession,
+        ..
     } = everything_is_lost().await;
-    let folder = stage.folder().join("recovery");
-    let succession = Succession::prepare(&stage.cluster, &copy, &folder).unwrap();
     for ordinal in stage.cluster.ordinals() {
         stage.cluster.start_node(ordinal).unwrap();
     }

@@ -1,9 +1,9 @@
 //! A log in memory from which receipts are made, with all keys of its election at hand.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
-use merkle::{Frontier, Hash, LeafIndex, Nodes, TreeSize, leaf_hash, prove_inclusion};
+use client::log::hashes::Hashes;
+use merkle::{Hash, LeafIndex, TreeSize, leaf_hash, prove_inclusion};
 use note::SignedCheckpoint;
 use receipt::{Election, UnverifiedReceipt};
 use testkit::{Fixture, Night};
@@ -13,16 +13,7 @@ pub(crate) struct Log {
     pub(crate) fixture: Fixture,
     pub(crate) election: Election,
     entries: BTreeMap<u64, Vec<u8>>,
-    frontier: Frontier,
-    hashes: BTreeMap<(u8, u64), Hash>,
-}
-
-impl Nodes for Log {
-    type Error = Infallible;
-
-    fn node(&self, level: u8, index: u64) -> Result<Hash, Infallible> {
-        Ok(self.hashes[&(level, index)])
-    }
+    hashes: Hashes,
 }
 
 impl Log {
@@ -33,8 +24,7 @@ impl Log {
         let mut log = Self {
             election,
             entries: BTreeMap::new(),
-            frontier: Frontier::new(),
-            hashes: BTreeMap::new(),
+            hashes: Hashes::new(),
             fixture,
         };
         log.push(log.fixture.manifest.bytes().to_vec());
@@ -52,30 +42,24 @@ impl Log {
     }
 
     fn push(&mut self, entry: Vec<u8>) {
-        let index = self.frontier.size().get();
-        self.grow(leaf_hash(&entry));
+        let index = self.size().get();
+        self.hashes.push(leaf_hash(&entry));
         self.entries.insert(index, entry);
-    }
-
-    fn grow(&mut self, leaf: merkle::LeafHash) {
-        for node in self.frontier.push(leaf) {
-            self.hashes.insert((node.level, node.index), node.hash);
-        }
     }
 
     /// Lets the log grow to `size` leaves that nobody asks for a receipt of.
     pub(crate) fn grow_to(&mut self, size: u64) {
-        for number in self.frontier.size().get()..size {
-            self.grow(leaf_hash(&number.to_be_bytes()));
+        for number in self.size().get()..size {
+            self.hashes.push(leaf_hash(&number.to_be_bytes()));
         }
     }
 
     pub(crate) fn size(&self) -> TreeSize {
-        self.frontier.size()
+        self.hashes.size()
     }
 
     pub(crate) fn root(&self) -> Hash {
-        self.frontier.root()
+        self.hashes.root_at(self.size()).unwrap()
     }
 
     pub(crate) fn entry(&self, index: u64) -> &[u8] {
@@ -90,7 +74,7 @@ impl Log {
     /// The receipt of a leaf in the whole tree.
     pub(crate) fn receipt(&self, index: u64, nodes: &[u64]) -> UnverifiedReceipt {
         let index = LeafIndex::new(index);
-        let Ok(proof) = prove_inclusion(self, index, self.size()) else {
+        let Ok(proof) = prove_inclusion(&self.hashes, index, self.size()) else {
             panic!("leaf {index} is in the tree")
         };
         let entry = self.entry(index.get()).to_vec();

@@ -35,6 +35,13 @@ pub(crate) fn read_text(path: &Path) -> Outcome<String> {
     })
 }
 
+/// Makes a folder, with those above it; one that is there is left as it is.
+pub(crate) fn make_folder(path: &Path) -> Outcome<()> {
+    std::fs::create_dir_all(path).map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot make `{}`", path.display())).because(&error)
+    })
+}
+
 /// Writes a file that did not exist.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Outcome<()> {
     let created = std::fs::OpenOptions::new()

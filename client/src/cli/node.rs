@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::files;
 use super::output::Output;
 use super::secrets::{self, Passphrases};
 use crate::random::{Random as _, SystemRandom};
@@ -69,10 +70,6 @@ impl Verb {
 }
 
 impl Keygen {
-    #[expect(
-        clippy::too_many_lines,
-        reason = "the steps of one thing, in their order"
-    )]
     fn run(self, output: Output) -> Outcome {
         let ordinal = self
             .ordinal
@@ -111,13 +108,7 @@ impl Keygen {
                     .now("keys are never overwritten; a lost key comes back as a new node"),
             );
         }
-        std::fs::create_dir_all(&self.out).map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                format!("cannot make `{}`", self.out.display()),
-            )
-            .because(&error)
-        })?;
+        files::make_folder(&self.out)?;
         for (file, key) in &files {
             secrets::write_new(file, &text(key)?)?;
         }

@@ -239,13 +239,7 @@ fn worst(sent: &[Sent]) -> Exit {
 impl Export {
     fn run(self, output: Output) -> Outcome {
         let outbox = self.kept.open()?;
-        std::fs::create_dir_all(&self.folder).map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                format!("cannot make `{}`", self.folder.display()),
-            )
-            .because(&error)
-        })?;
+        files::make_folder(&self.folder)?;
         let mut copied = Copied { files: Vec::new() };
         for entry in entries(&outbox, &self.start)? {
             let (note, receipt) = outbox.files(&entry);

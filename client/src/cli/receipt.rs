@@ -307,6 +307,29 @@ fn whole(file: &Path) -> Outcome<UnverifiedReceipt> {
     }
 }
 
+/// A receipt that has to hold before anything is done with it.
+fn holding(
+    file: &Path,
+    receipt: &UnverifiedReceipt,
+    election: &receipt::Election,
+) -> Outcome<(Verification, Receipt)> {
+    let verification = receipt.verify(election);
+    match verification.receipt().cloned() {
+        Some(held) => Ok((verification, held)),
+        None => Err(does_not_hold(file, verification.summary())),
+    }
+}
+
+/// The file is a receipt and does not hold.
+pub(crate) fn does_not_hold(file: &Path, why: String) -> Failure {
+    Failure::new(
+        Exit::Invalid,
+        format!("the receipt `{}` does not hold", file.display()),
+    )
+    .why(why)
+    .now("`tally receipt verify FILE` names every check")
+}
+
 /// The figures of a report, to be compared with the paper sheet.
 fn figures(leaf: &Leaf, election: &receipt::Election) -> String {
     let Leaf::Submission(submission) = leaf else {

@@ -310,13 +310,7 @@ impl Retire {
 
 impl Refill {
     async fn refill(self, output: Output) -> Outcome {
-        std::fs::create_dir_all(&self.out).map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                format!("cannot make `{}`", self.out.display()),
-            )
-            .because(&error)
-        })?;
+        files::make_folder(&self.out)?;
         let (opened, connections) =
             trust::open_for_sending(output, &self.trust, &self.network, &self.out).await?;
         let connections = connections.ok_or_else(|| {

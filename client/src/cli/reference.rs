@@ -97,43 +97,23 @@ fn from_receipt(file: &std::path::Path, election: &Election) -> Outcome<Found> {
         .now("`tally outbox list` names the leaves of the notes kept here")
     })?;
     let verification = unverified.verify(election);
-    let receipt = verification.receipt().ok_or_else(|| {
-        Failure::new(
-            Exit::Invalid,
-            format!("the receipt `{}` does not hold", file.display()),
-        )
-        .why(verification.summary())
-        .now("`tally receipt verify FILE` names every check")
-    })?;
+    let receipt = verification
+        .receipt()
+        .ok_or_else(|| super::receipt::does_not_hold(file, verification.summary()))?;
     Ok(Found::of(receipt.entry()))
 }
 
 async fn by_hash(hash: &LeafHash, connections: &Connections) -> Outcome<Found> {
-    let request = v1::GetReceiptRequest {
-        leaf: Some(v1::get_receipt_request::Leaf::LeafHash(
-            hash.as_bytes().to_vec().into(),
-        )),
-        level: v1::Level::Receipt.into(),
-    };
-    let answer = connections
-        .any(|channel| {
-            let request = request.clone();
-            async move {
-                v1::receipts_client::ReceiptsClient::new(channel)
-                    .get_receipt(request)
-                    .await
-            }
-        })
-        .await
-        .map_err(|error| trust::no_answer("look for the leaf", &error))?;
-    let entry = match answer.result {
-        Some(v1::get_receipt_response::Result::Receipt(bytes)) => UnverifiedReceipt::parse(&bytes)
+    let leaf = v1::get_receipt_request::Leaf::LeafHash(hash.as_bytes().to_vec().into());
+    let answer = connections.receipt(leaf, v1::Level::Receipt).await;
+    let entry = match answer.map_err(|error| trust::no_answer("look for the leaf", &error))? {
+        v1::get_receipt_response::Result::Receipt(bytes) => UnverifiedReceipt::parse(&bytes)
             .ok()
             .map(|receipt| receipt.entry().to_vec()),
-        Some(v1::get_receipt_response::Result::Pending(pending)) => {
+        v1::get_receipt_response::Result::Pending(pending) => {
             Some(head::entry(connections, pending.leaf_index).await?)
         }
-        Some(v1::get_receipt_response::Result::Unknown(_)) | None => None,
+        v1::get_receipt_response::Result::Unknown(_) => None,
     };
     entry
         .map(|entry| Found::of(&entry))

@@ -199,28 +199,17 @@ enum Standing {
 }
 
 async fn fetch_receipt(connections: &Connections, leaf_index: u64) -> Outcome<Standing> {
-    let request = v1::GetReceiptRequest {
-        leaf: Some(v1::get_receipt_request::Leaf::LeafIndex(leaf_index)),
-        level: v1::Level::Receipt.into(),
-    };
-    let answer = connections.any(|channel| {
-        let request = request.clone();
-        async move {
-            v1::receipts_client::ReceiptsClient::new(channel)
-                .get_receipt(request)
-                .await
-        }
-    });
-    let answer = answer
-        .await
-        .map_err(|error| trust::no_answer("fetch the receipt", &error))?;
-    Ok(match answer.result {
-        Some(v1::get_receipt_response::Result::Receipt(receipt)) => {
-            Standing::Receipt(receipt.to_vec())
-        }
-        Some(v1::get_receipt_response::Result::Pending(_)) => Standing::Pending,
-        Some(v1::get_receipt_response::Result::Unknown(_)) | None => Standing::None,
-    })
+    let leaf = v1::get_receipt_request::Leaf::LeafIndex(leaf_index);
+    let answer = connections.receipt(leaf, v1::Level::Receipt).await;
+    Ok(
+        match answer.map_err(|error| trust::no_answer("fetch the receipt", &error))? {
+            v1::get_receipt_response::Result::Receipt(receipt) => {
+                Standing::Receipt(receipt.to_vec())
+            }
+            v1::get_receipt_response::Result::Pending(_) => Standing::Pending,
+            v1::get_receipt_response::Result::Unknown(_) => Standing::None,
+        },
+    )
 }
 
 /// Verifies the receipt, and that it is of the leaf that the node says stands.

@@ -75,16 +75,30 @@ pub fn draft(
     }
     check_size(&parts.rules)?;
     check_roll(parts)?;
+    let drafted = put_together(parts, before, id, now);
+    check_text(&drafted.content)?;
+    if let Some(before) = before {
+        check_step(before.manifest, &drafted.content)?;
+    }
+    Ok(drafted)
+}
+
+/// The version and its files, unchecked: for parts that were made here and not read.
+pub(super) fn put_together(
+    parts: &Parts,
+    before: Option<Before<'_>>,
+    id: [u8; 16],
+    now: UnixSeconds,
+) -> Draft {
     let mut content = without_files(parts, before, id, now);
+    let [receipt_policy, final_policy] = name_policies(&mut content);
     let files = Files {
         roster: parts.roster.to_string(),
         rules: parts.rules.to_string(),
         roll: parts.roll.to_string(),
-        receipt_policy: Policy::receipt_for(&content).to_string(),
-        final_policy: Policy::final_file(&content),
+        receipt_policy,
+        final_policy,
     };
-    content.receipt_policy = hash(&files.receipt_policy);
-    content.final_policy = hash(&files.final_policy);
     content.roll = CountedFile {
         count: count(parts.roll.line_count()),
         hash: hash(&files.roll),
@@ -94,11 +108,18 @@ pub fn draft(
         hash: hash(&files.roster),
     };
     content.rules = hash(&files.rules);
-    check_text(&content)?;
-    if let Some(before) = before {
-        check_step(before.manifest, &content)?;
-    }
-    Ok(Draft { content, files })
+    Draft { content, files }
+}
+
+/// Names the policies that follow from a version's keys, and gives their files: receipt level, final
+/// level.
+pub(super) fn name_policies(content: &mut Manifest) -> [String; 2] {
+    let policies = [
+        Policy::receipt_for(content).to_string(),
+        Policy::final_file(content),
+    ];
+    [content.receipt_policy, content.final_policy] = policies.each_ref().map(|file| hash(file));
+    policies
 }
 
 /// What the version says, with the hashes of its files still to be filled in: the policies are made

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use caucus::{ElectionId, Roll, RollEntry, RollKind, Roster, Rules, Slot, SubmissionId, UnitId};
+use caucus::{ElectionId, Roll, RollEntry, RollKind, Roster, Rules, Slot, UnitId};
 use merkle::{Hash, sha256};
 use note::{
     CosignerKey, KeyName, Limits, NoteError, Origin, SignedNote, SignerKey, UnixSeconds, b64,
 };
 use receipt::leaf::Role;
 use receipt::{
-    Authority, Bundle, BundledManifest, CountedFile, Effect, Fingerprint, Header, Manifest, NodeId,
-    NodeLine, PersonKey, Policy, VoucherCode,
+    Bundle, BundledManifest, Fingerprint, Manifest, NodeId, NodeLine, PersonKey, VoucherCode,
 };
 
+use super::draft::{Draft, Parts, put_together};
 use super::plan::{NodePlan, Plan};
 use super::size::largest_note;
 use crate::random::Random;
@@ -175,26 +175,22 @@ pub fn make_for(
     let people = make_people(&plan, names, random)?;
     let units = make_units(&plan.election, &plan.roster, plan.vouchers_per_unit, random)?;
     let nodes = make_nodes(&plan, random)?;
-    let roll = make_roll(&units)?;
-    let mut content = manifest_without_files(&plan, &people, &nodes, random, now);
-    let files = Files {
-        roster: plan.roster.to_string(),
-        rules: plan.rules.to_string(),
-        roll: roll.to_string(),
-        receipt_policy: Policy::receipt_for(&content).to_string(),
-        final_policy: Policy::final_file(&content),
+    let parts = Parts {
+        election: plan.election.clone(),
+        origin: plan.origin.clone(),
+        kind: plan.kind,
+        threshold: AUTHORITY.1,
+        people: verifiers(&people),
+        nodes: nodes.iter().map(NodeKeys::line).collect(),
+        spares: Vec::new(),
+        witnesses: plan.witnesses.iter().map(|it| it.line.clone()).collect(),
+        opens: plan.opens,
+        closes: plan.closes,
+        roster: plan.roster.clone(),
+        rules: plan.rules.clone(),
+        roll: make_roll(&units)?,
     };
-    content.receipt_policy = hash(&files.receipt_policy);
-    content.final_policy = hash(&files.final_policy);
-    content.roll = CountedFile {
-        count: count(roll.line_count()),
-        hash: hash(&files.roll),
-    };
-    content.roster = CountedFile {
-        count: count(plan.roster.unit_count()),
-        hash: hash(&files.roster),
-    };
-    content.rules = hash(&files.rules);
+    let Draft { content, files } = put_together(&parts, None, random.id(), now);
     let text = content.text();
     let signers = people.get(&Role::Authority).into_iter().flatten();
     let lines = signers
@@ -347,69 +343,16 @@ pub fn make_roll(units: &BTreeMap<UnitId, UnitKeys>) -> Result<Roll, Error> {
     Ok(roll)
 }
 
-/// The manifest with the hashes of its files still to be filled in: the policies are made from
-/// the keys that stand in it.
-fn manifest_without_files(
-    plan: &Plan,
-    people: &BTreeMap<Role, Vec<SignerKey>>,
-    nodes: &[NodeKeys],
-    random: &mut impl Random,
-    now: UnixSeconds,
-) -> Manifest {
-    let mut keys: Vec<PersonKey> = people
-        .iter()
-        .flat_map(|(role, keys)| {
-            keys.iter().map(|key| PersonKey {
-                role: *role,
-                key: key.verifier().clone(),
-            })
-        })
-        .collect();
-    keys.sort_by_cached_key(|person| format!("{} {}", person.role, person.key));
-    let mut names: Vec<KeyName> = people
-        .get(&Role::Authority)
-        .into_iter()
-        .flatten()
-        .map(|key| key.verifier().name().clone())
-        .collect();
-    names.sort();
-    let unknown = sha256(b"");
-    Manifest {
-        header: Header {
-            election: plan.election.clone(),
-            genesis: None,
-            id: SubmissionId::from_bytes(random.id()),
-            time: now,
-        },
-        version: 1,
-        previous: None,
-        effect: Effect::WithItsLeaf,
-        kind: plan.kind,
-        origin: plan.origin.clone(),
-        recovered: None,
-        lost: Vec::new(),
-        authority: Authority {
-            threshold: AUTHORITY.1,
-            names,
-        },
-        keys,
-        nodes: nodes.iter().map(NodeKeys::line).collect(),
-        spares: Vec::new(),
-        witnesses: plan.witnesses.iter().map(|it| it.line.clone()).collect(),
-        opens: plan.opens,
-        closes: plan.closes,
-        receipt_policy: unknown,
-        final_policy: unknown,
-        roll: CountedFile {
-            count: 0,
-            hash: unknown,
-        },
-        roster: CountedFile {
-            count: 0,
-            hash: unknown,
-        },
-        rules: unknown,
-    }
+/// The public halves of people's keys.
+fn verifiers(people: &BTreeMap<Role, Vec<SignerKey>>) -> Vec<PersonKey> {
+    let of_role = |(role, keys): (&Role, &Vec<SignerKey>)| -> Vec<PersonKey> {
+        let person = |key: &SignerKey| PersonKey {
+            role: *role,
+            key: key.verifier().clone(),
+        };
+        keys.iter().map(person).collect()
+    };
+    people.iter().flat_map(of_role).collect()
 }
 
 /// Refuses a contest in which some sheet could not be sent.

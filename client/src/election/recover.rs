@@ -3,8 +3,9 @@
 
 use merkle::{Frontier, leaf_hash, sha256};
 use note::{Origin, UnixSeconds};
-use receipt::{Effect, Election, Header, Leaf, Manifest, NodeLine, Policy, Recovered};
+use receipt::{Effect, Election, Header, Leaf, Manifest, NodeLine, Recovered};
 
+use super::draft::name_policies;
 use crate::random::Random;
 
 /// A recovering version with the two policy files that follow from its keys.
@@ -88,12 +89,6 @@ pub fn recovering<L: AsRef<[u8]>>(
         spares: Vec::new(),
         ..before
     };
-    let policies = [
-        Policy::receipt_for(&manifest).to_string(),
-        Policy::final_file(&manifest),
-    ];
-    let [receipt, fin] = &policies;
-    manifest.receipt_policy = sha256(receipt.as_bytes());
-    manifest.final_policy = sha256(fin.as_bytes());
+    let policies = name_policies(&mut manifest);
     Ok(Recovering { manifest, policies })
 }

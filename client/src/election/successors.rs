@@ -6,10 +6,10 @@
 
 use caucus::SubmissionId;
 use note::UnixSeconds;
-use receipt::{Effect, Manifest, NodeId, NodeLine, Policy};
+use receipt::{Effect, Manifest, NodeId, NodeLine};
 
-use super::draft::{Before, check_text, genesis};
-use super::make::{Error, hash};
+use super::draft::{Before, check_text, genesis, name_policies};
+use super::make::Error;
 use crate::random::Random;
 
 /// One version that waits for its activation.
@@ -68,10 +68,7 @@ fn follow(
             content.version = before.manifest.version.saturating_add(1);
             content.previous = Some(before.hash);
             content.effect = Effect::OnceActivated;
-            let receipt_policy = Policy::receipt_for(&content).to_string();
-            let final_policy = Policy::final_file(&content);
-            content.receipt_policy = hash(&receipt_policy);
-            content.final_policy = hash(&final_policy);
+            let [receipt_policy, final_policy] = name_policies(&mut content);
             check_text(&content)?;
             let swaps = [swaps, &[(out.id.clone(), by.id.clone())]].concat();
             let next = Before {

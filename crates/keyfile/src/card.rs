@@ -10,13 +10,13 @@
 //! symbol, two neighbours exchanged, or a group at another's place are always found; what else goes
 //! wrong in a group passes once in 32, and then the key's id does not fit.
 
+use note::crockford;
+
 /// How many groups a seed has.
 pub const GROUPS: usize = 13;
 
 /// Symbols in a group, its check symbol included.
 const GROUP: usize = 5;
-
-const SYMBOLS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Why what was typed is no seed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,8 +67,11 @@ pub fn typed(seed: &[u8; 32]) -> Vec<String> {
         bits &= (1 << held) - 1;
     }
     let group = |(number, group): (u8, &[u8])| {
-        let text: String = group.iter().map(|symbol| letter(*symbol)).collect();
-        format!("{text}-{}", letter(check(number, group)))
+        let text: String = group
+            .iter()
+            .map(|symbol| crockford::symbol(*symbol))
+            .collect();
+        format!("{text}-{}", crockford::symbol(check(number, group)))
     };
     (1..)
         .zip(symbols.chunks_exact(4))
@@ -85,7 +88,7 @@ pub fn read_typed(text: &str) -> Result<[u8; 32], BadCard> {
         .chars()
         .filter(|character| !character.is_whitespace() && *character != '-');
     for character in typed {
-        let symbol = value(character).ok_or_else(|| BadCard::Symbol {
+        let symbol = crockford::value(character).ok_or_else(|| BadCard::Symbol {
             group: (symbols.len() / GROUP).saturating_add(1),
             character,
         })?;
@@ -127,7 +130,7 @@ pub fn read_typed(text: &str) -> Result<[u8; 32], BadCard> {
 pub fn check_group(number: usize, text: &str) -> Result<(), BadCard> {
     let mut symbols = Vec::new();
     for character in text.chars().filter(|c| !c.is_whitespace() && *c != '-') {
-        symbols.push(value(character).ok_or(BadCard::Symbol {
+        symbols.push(crockford::value(character).ok_or(BadCard::Symbol {
             group: number,
             character,
         })?);
@@ -162,23 +165,6 @@ fn times(mut a: u8, b: u8) -> u8 {
         }
     }
     product
-}
-
-fn letter(symbol: u8) -> char {
-    let symbol = SYMBOLS.get(usize::from(symbol)).copied();
-    symbol.map_or('0', char::from)
-}
-
-fn value(character: char) -> Option<u8> {
-    let upper = match character.to_ascii_uppercase() {
-        'O' => '0',
-        'I' | 'L' => '1',
-        other => other,
-    };
-    let position = SYMBOLS
-        .iter()
-        .position(|symbol| char::from(*symbol) == upper)?;
-    u8::try_from(position).ok()
 }
 
 #[cfg(test)]
@@ -224,12 +210,13 @@ mod tests {
     fn one_wrong_symbol_is_found_and_its_group_named() {
         let text = typed(&seed(9)).concat().replace('-', "");
         for place in 0..text.len() {
-            for other in SYMBOLS {
+            for other in 0..32 {
+                let other = u8::try_from(crockford::symbol(other)).unwrap();
                 let mut wrong = text.clone().into_bytes();
-                if wrong[place] == *other {
+                if wrong[place] == other {
                     continue;
                 }
-                wrong[place] = *other;
+                wrong[place] = other;
                 let groups = vec![place / GROUP + 1];
                 let wrong = String::from_utf8(wrong).unwrap();
                 assert_eq!(read_typed(&wrong), Err(BadCard::Misread { groups }));

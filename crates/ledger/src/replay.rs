@@ -166,16 +166,11 @@ fn command_of(leaf: &[u8], files: &BTreeMap<Hash, Vec<u8>>) -> Result<Command, S
 }
 
 fn files_of(manifest: &Manifest, files: &BTreeMap<Hash, Vec<u8>>) -> Vec<Vec<u8>> {
-    [
-        manifest.rules,
-        manifest.roster.hash,
-        manifest.roll.hash,
-        manifest.receipt_policy,
-        manifest.final_policy,
-    ]
-    .iter()
-    .filter_map(|hash| files.get(hash).cloned())
-    .collect()
+    manifest
+        .named_files()
+        .iter()
+        .filter_map(|hash| files.get(hash).cloned())
+        .collect()
 }
 
 /// Memory that takes signatures for checked.

@@ -42,6 +42,7 @@ extern crate alloc;
 
 pub mod b64;
 mod checkpoint;
+pub mod crockford;
 mod decimal;
 mod key;
 mod limits;

@@ -17,8 +17,7 @@ use core::fmt;
 
 use caucus::UnitId;
 use merkle::{Hash, LeafHash, sha256};
-
-const SYMBOLS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+use note::crockford;
 
 /// How many symbols a code has: 90 bits of five.
 const LENGTH: usize = 18;
@@ -171,8 +170,8 @@ fn encode(bytes: &[u8; 10]) -> String {
     let bits = (number_of(bytes) << 10) | check_bits(bytes);
     let mut out = String::with_capacity(LENGTH.saturating_add(4));
     for position in (0_u32..18).rev() {
-        let symbol = usize::try_from((bits >> position.saturating_mul(5)) & 31).unwrap_or(0);
-        out.push(SYMBOLS.get(symbol).copied().map_or('0', char::from));
+        let five = u8::try_from((bits >> position.saturating_mul(5)) & 31).unwrap_or(0);
+        out.push(crockford::symbol(five));
         // Four symbols a group, counted from the left: 18 = 4 + 4 + 4 + 4 + 2.
         if matches!(position, 14 | 10 | 6 | 2) {
             out.push('-');
@@ -188,12 +187,12 @@ fn decode(text: &str) -> Result<[u8; 10], BadCode> {
         .chars()
         .filter(|character| !matches!(character, '-' | ' '))
     {
-        let value = symbol(character).ok_or(BadCode::Symbol(character))?;
+        let value = crockford::value(character).ok_or(BadCode::Symbol(character))?;
         symbols = symbols.saturating_add(1);
         if symbols > LENGTH {
             return Err(BadCode::Length);
         }
-        bits = (bits << 5) | value;
+        bits = (bits << 5) | u128::from(value);
     }
     if symbols != LENGTH {
         return Err(BadCode::Length);
@@ -207,18 +206,6 @@ fn decode(text: &str) -> Result<[u8; 10], BadCode> {
     } else {
         Err(BadCode::Check)
     }
-}
-
-fn symbol(character: char) -> Option<u128> {
-    let upper = match character.to_ascii_uppercase() {
-        'O' => '0',
-        'I' | 'L' => '1',
-        other => other,
-    };
-    let position = SYMBOLS
-        .iter()
-        .position(|symbol| char::from(*symbol) == upper)?;
-    u128::try_from(position).ok()
 }
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::status;
 use crate::core::Core;
-use crate::intake::{self, IntakeError};
-use crate::{membership, recovery};
+use crate::{intake, membership, recovery};
 
 /// The service.
 #[derive(Debug)]
@@ -77,13 +76,10 @@ impl Election for Service {
             ));
         }
         self.core.admit()?;
-        if !self.core.initialized() {
-            tracing::info!(members = start.members.len(), "founding the cluster");
-            let founded = self.core.replica.initialize(start.members).await;
-            founded.map_err(|error| Status::failed_precondition(error.to_string()))?;
-        }
+        found(&self.core, start.members).await?;
+        intake::open_for_notes(&self.core).await?;
         let command = Command::manifest(self.core.clock.millis(), start.note, start.files);
-        let outcome = propose_first(&self.core, command).await?;
+        let outcome = intake::record_first(&self.core, command).await?;
         Ok(Response::new(answer(&self.core, &outcome)))
     }
 
@@ -103,15 +99,7 @@ impl Election for Service {
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
         let succession = recovery::check(&self.core, bundle, members)?;
         self.core.admit()?;
-        if !self.core.initialized() {
-            let members = succession.members.clone();
-            tracing::info!(
-                members = members.len(),
-                "founding a cluster for a recovered log"
-            );
-            let founded = self.core.replica.initialize(members).await;
-            founded.map_err(|error| Status::failed_precondition(error.to_string()))?;
-        }
+        found(&self.core, succession.members.clone()).await?;
         let mut index = 0_u64;
         while let Some(part) = parts.message().await? {
             let Some(recover_request::Part::Leaves(leaves)) = part.part else {
@@ -250,17 +238,14 @@ pub(crate) fn members_of(
     Ok(members.into_iter().map(node).collect())
 }
 
-/// Proposes leaf 0. The node that founded the cluster may lose the first election to another, so
-/// this takes the ordinary way.
-async fn propose_first(core: &Arc<Core>, command: Command) -> Result<Outcome, Status> {
-    // The first election takes as long as any; the search for a leader allows for one.
-    for _election in 0..intake::FIRST_ELECTIONS {
-        match intake::record(core, command.clone()).await {
-            Err(IntakeError::Unavailable { .. }) => {}
-            settled => return Ok(settled?),
-        }
+/// Founds the cluster with these members, unless that was done before.
+async fn found(core: &Core, members: BTreeMap<u64, PeerNode>) -> Result<(), Status> {
+    if core.initialized() {
+        return Ok(());
     }
-    Ok(intake::record(core, command).await?)
+    tracing::info!(members = members.len(), "founding the cluster");
+    let founded = core.replica.initialize(members).await;
+    founded.map_err(|error| Status::failed_precondition(error.to_string()))
 }
 
 /// Every manifest version with the files they name, as this node has them.
@@ -276,12 +261,7 @@ fn bundle<T: Tables>(view: &View<'_, T>) -> Result<Bundle, Fault> {
             });
         }
         if let Some(manifest) = view.manifest_at(version.index.size_with())? {
-            named.extend([
-                manifest.receipt_policy,
-                manifest.final_policy,
-                manifest.rules,
-            ]);
-            named.extend([manifest.roll.hash, manifest.roster.hash]);
+            named.extend(manifest.named_files());
         }
     }
     for hash in named {

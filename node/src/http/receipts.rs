@@ -10,7 +10,7 @@ use bytes::Bytes;
 use caucus::UnitId;
 use ledger::{Head, LeafRef};
 use merkle::{Hash, LeafHash};
-use note::b64;
+use proto::json::ReceiptJson;
 use receipt::{ReceiptLevel, ShortCode, UnverifiedReceipt};
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ pub(super) async fn written(
                 Problem::broken(format!("ask for the file, without JSON: {error}"))
             })?;
             let level = level(core, &receipt).await?;
-            answer::json(StatusCode::OK, &Json::new(&receipt, level))
+            answer::json(StatusCode::OK, &ReceiptJson::new(&receipt, level))
         }
     };
     let by_accept = HeaderValue::from_static("accept");
@@ -70,31 +70,6 @@ async fn level(core: &Arc<Core>, receipt: &UnverifiedReceipt) -> Result<ReceiptL
     } else {
         ReceiptLevel::Receipt
     })
-}
-
-/// The receipt file in JSON: lossless, and nothing in it is signed that was not before.
-#[derive(Serialize)]
-struct Json {
-    format: &'static str,
-    entry: String,
-    index: u64,
-    inclusion: Vec<String>,
-    checkpoint: String,
-    level: String,
-}
-
-impl Json {
-    fn new(receipt: &UnverifiedReceipt, level: ReceiptLevel) -> Self {
-        let hashes = &receipt.proof().hashes;
-        Self {
-            format: "precinct-tally/receipt/v1",
-            entry: b64::encode(receipt.entry()),
-            index: receipt.index().get(),
-            inclusion: hashes.iter().map(b64::encode_hash).collect(),
-            checkpoint: String::from_utf8_lossy(&receipt.checkpoint().to_bytes()).into_owned(),
-            level: level.to_string(),
-        }
-    }
 }
 
 /// A leaf without a receipt.

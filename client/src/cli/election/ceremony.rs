@@ -204,10 +204,7 @@ impl Successors {
         };
         for successor in &all {
             let place = folder.join(successor.name());
-            std::fs::create_dir_all(&place).map_err(|error| {
-                Failure::new(Exit::Failed, format!("cannot make `{}`", place.display()))
-                    .because(&error)
-            })?;
+            files::make_folder(&place)?;
             for (name, text) in [
                 ("policy.receipt.txt", &successor.receipt_policy),
                 ("policy.final.txt", &successor.final_policy),

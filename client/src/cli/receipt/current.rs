@@ -55,15 +55,7 @@ impl Current {
     async fn current(self, output: Output) -> Outcome {
         let opened = trust::open_folder(&self.trust)?;
         let unverified = super::whole(&self.file)?;
-        let verification = unverified.verify(&opened.election);
-        let receipt = verification.receipt().ok_or_else(|| {
-            Failure::new(
-                Exit::Invalid,
-                format!("the receipt `{}` does not hold", self.file.display()),
-            )
-            .why(verification.summary())
-            .now("`tally receipt verify FILE` names every check")
-        })?;
+        let (_, receipt) = super::holding(&self.file, &unverified, &opened.election)?;
         let unit = receipt.leaf().unit().ok_or_else(|| {
             Failure::new(
                 Exit::Usage,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{figures, qr};
 use crate::cli::args::Trust;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::Outcome;
 use crate::cli::output::Output;
 use crate::cli::{files, trust};
 
@@ -45,20 +45,15 @@ impl Page {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let opened = trust::open_folder(&self.trust)?;
         let unverified = super::whole(&self.file)?;
-        let verification = unverified.verify(&opened.election);
-        let receipt = verification.receipt().ok_or_else(|| {
-            Failure::new(
-                Exit::Invalid,
-                format!("the receipt `{}` does not hold", self.file.display()),
-            )
-            .why(verification.summary())
-            .now("`tally receipt verify FILE` names every check; no page was written")
+        let held = super::holding(&self.file, &unverified, &opened.election);
+        let (verification, receipt) = held.map_err(|failure| {
+            failure.now("`tally receipt verify FILE` names every check; no page was written")
         })?;
         let (_, code) = qr::encode(&unverified, &opened.election)?;
         let page = Content {
             election: &opened.election,
             verification: &verification,
-            receipt,
+            receipt: &receipt,
             qr: qr::picture(&code),
         };
         files::write_new(&self.out, page.html().as_bytes())?;

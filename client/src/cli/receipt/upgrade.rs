@@ -101,10 +101,9 @@ impl Upgrade {
         };
         for file in &self.files {
             let name = file.display().to_string();
-            let held = verified(&super::whole(file)?, &opened.election).map_err(|why| {
-                Failure::new(Exit::Invalid, format!("the receipt `{name}` does not hold"))
-                    .why(why)
-                    .now("`tally receipt verify FILE` names every check; nothing was replaced")
+            let held = super::holding(file, &super::whole(file)?, &opened.election);
+            let (_, held) = held.map_err(|failure| {
+                failure.now("`tally receipt verify FILE` names every check; nothing was replaced")
             })?;
             match better(&connections, &opened.election, &held).await? {
                 Ok(None) => upgraded.r#final.push(name),
@@ -260,31 +259,19 @@ async fn ask(
     leaf: v1::get_receipt_request::Leaf,
     level: v1::Level,
 ) -> Outcome<Answer> {
-    let request = v1::GetReceiptRequest {
-        leaf: Some(leaf),
-        level: level.into(),
-    };
-    let answer = connections
-        .any(|channel| {
-            let request = request.clone();
-            async move {
-                v1::receipts_client::ReceiptsClient::new(channel)
-                    .get_receipt(request)
-                    .await
+    let answer = connections.receipt(leaf, level).await;
+    Ok(
+        match answer.map_err(|error| trust::no_answer("fetch the receipt", &error))? {
+            v1::get_receipt_response::Result::Receipt(bytes) => {
+                Answer::Receipt(UnverifiedReceipt::parse(&bytes).map_err(|error| {
+                    Failure::new(Exit::Invalid, "a node sent something that is no receipt")
+                        .because(&error)
+                })?)
             }
-        })
-        .await
-        .map_err(|error| trust::no_answer("fetch the receipt", &error))?;
-    Ok(match answer.result {
-        Some(v1::get_receipt_response::Result::Receipt(bytes)) => {
-            Answer::Receipt(UnverifiedReceipt::parse(&bytes).map_err(|error| {
-                Failure::new(Exit::Invalid, "a node sent something that is no receipt")
-                    .because(&error)
-            })?)
-        }
-        Some(v1::get_receipt_response::Result::Pending(_)) => Answer::Pending,
-        Some(v1::get_receipt_response::Result::Unknown(_)) | None => Answer::Unknown,
-    })
+            v1::get_receipt_response::Result::Pending(_) => Answer::Pending,
+            v1::get_receipt_response::Result::Unknown(_) => Answer::Unknown,
+        },
+    )
 }
 
 /// A leaf as it was named.

@@ -108,7 +108,7 @@ impl Manifest {
         .map_err(|error| {
             Failure::new(Exit::Usage, "there is no version to go on with").because(&error)
         })?;
-        make_folder(&self.out)?;
+        files::make_folder(&self.out)?;
         let text = recovering.manifest.text();
         files::write_new(&self.out.join("manifest.txt"), text.as_bytes())?;
         let [receipt, fin] = &recovering.policies;
@@ -284,11 +284,5 @@ fn read_line(file: &Path) -> Outcome<NodeLine> {
             format!("`{}` is not a node's line", file.display()),
         )
         .now("it is `<ordinal> <id> <log vkey> <cosigner vkey>`, as the node's keys were made")
-    })
-}
-
-fn make_folder(folder: &Path) -> Outcome<()> {
-    std::fs::create_dir_all(folder).map_err(|error| {
-        Failure::new(Exit::Failed, format!("cannot make `{}`", folder.display())).because(&error)
     })
 }

@@ -213,6 +213,18 @@ impl Manifest {
             .unwrap_or_else(|| merkle::sha256(self.text().as_bytes()))
     }
 
+    /// The files that belong to this version, by their hashes: rules, roster, roll, and the policies
+    /// of receipt level and final level.
+    pub const fn named_files(&self) -> [Hash; 5] {
+        [
+            self.rules,
+            self.roster.hash,
+            self.roll.hash,
+            self.receipt_policy,
+            self.final_policy,
+        ]
+    }
+
     /// The keys of one role.
     pub fn keys_of(&self, role: Role) -> impl Iterator<Item = &VerifierKey> {
         self.keys

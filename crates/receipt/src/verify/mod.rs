@@ -53,10 +53,14 @@ pub(crate) struct Claim<'r> {
     pub(crate) checkpoint: &'r SignedCheckpoint,
 }
 
-/// What was found beside the checkpoint's lines.
+/// What was found, beside how each check went.
 struct Found {
     leaf: Option<Leaf>,
     author: Author,
+    level: ReceiptLevel,
+    signers: Vec<Cosigner>,
+    /// Whether lines name nodes of this log that the version in force does not have.
+    other_nodes: bool,
     manifest: u64,
 }
 
@@ -74,8 +78,8 @@ impl Claim<'_> {
         let checks = Vec::from([
             place,
             origin,
-            examined.log.clone(),
-            examined.cosignatures.clone(),
+            examined.log,
+            examined.cosignatures,
             inclusion,
             read.check,
             author.check,
@@ -87,25 +91,22 @@ impl Claim<'_> {
         let found = Found {
             leaf: read.leaf,
             author: author.author,
+            level: examined.level,
+            signers: examined.signers,
+            other_nodes: examined.other_nodes,
             manifest,
         };
         Verification {
-            verdict: self.verdict(election, &checks, &examined, found),
+            verdict: self.verdict(election, &checks, found),
             checks,
             ignored: examined.ignored,
         }
     }
 
-    fn verdict(
-        &self,
-        election: &Election,
-        checks: &[Check],
-        examined: &checkpoint::Examined,
-        found: Found,
-    ) -> Verdict {
-        let (level, signers, manifest) = (examined.level, &examined.signers, found.manifest);
+    fn verdict(&self, election: &Election, checks: &[Check], found: Found) -> Verdict {
+        let (level, signers, manifest) = (found.level, found.signers, found.manifest);
         match (failure(checks), self.entry, found.leaf) {
-            (Some(Failure::Short(_)), _, _) if examined.other_nodes => {
+            (Some(Failure::Short(_)), _, _) if found.other_nodes => {
                 Verdict::NeedsNewerBundle { manifest }
             }
             (Some(Failure::Short(Reason::TooFewNodes { need, got })), _, _) => {
@@ -123,7 +124,7 @@ impl Claim<'_> {
                 ),
                 leaf,
                 level,
-                signers: signers.clone(),
+                signers,
                 author: found.author,
                 manifest,
                 lost: self.lost(election),
@@ -132,7 +133,7 @@ impl Claim<'_> {
                 leaf: self.leaf,
                 index: self.index,
                 level,
-                signers: signers.clone(),
+                signers,
                 manifest,
                 lost: self.lost(election),
             })),
