@@ -17,7 +17,7 @@ mod power_loss;
 
 /// A text file that is replaced as a whole, under the cosigner's memory.
 pub(crate) trait Sealed {
-    /// The text, or `None` if there is no such file.
+    /// The text, or `None` if there is no such file. When this returns, it survives a power cut.
     fn read_sealed(&self) -> Result<Option<String>, store::Error>;
 
     /// Replaces the text. When this returns, it survives a power cut.
@@ -96,14 +96,12 @@ impl<F: Sealed> Cosigner<F> {
                 });
             }
             Some(NOTHING) => None,
+            // It is signed again without another write, so reading it has made it durable.
             Some(text) => {
                 let last = LastSigned::parse(text).map_err(|error| StartError::Identity {
                     what: format!("`cosigner.state` cannot be read: {error}"),
                     advice: "replace this node; its cosigner key must not sign again",
                 })?;
-                // A process killed between rename and fsync leaves a name that a power cut still
-                // takes back. It is signed again without another write, so it is made durable here.
-                state.replace_sealed(text)?;
                 Some(last)
             }
         };

@@ -41,7 +41,9 @@ impl DurableFile {
         write_durably(&self.path, bytes)
     }
 
-    /// The text of a sealed file without its `check` line, or `None` if there is no such file.
+    /// The text of a sealed file without its `check` line, or `None` if there is no such file. When
+    /// this returns, the text survives a power cut: a process killed between the rename and the
+    /// fsync of the directory leaves a name that a power cut could still take back.
     pub fn read_sealed(&self) -> Result<Option<String>, Error> {
         let Some(bytes) = self.read()? else {
             return Ok(None);
@@ -56,6 +58,10 @@ impl DurableFile {
         let Some(text) = unseal(&sealed) else {
             return Err(damaged("its check line does not match the lines before it"));
         };
+        File::open(&self.path)
+            .and_then(|file| file.sync_all())
+            .map_err(|error| Error::file("fsync", &self.path, error))?;
+        sync_directory(parent(&self.path))?;
         Ok(Some(text.to_owned()))
     }
 

@@ -61,7 +61,11 @@ fn died() -> store::Error {
 
 impl Sealed for SimulatedFile {
     fn read_sealed(&self) -> Result<Option<String>, store::Error> {
-        Ok(self.0.borrow().seen.clone())
+        let mut disk = self.0.borrow_mut();
+        if disk.order == Order::WriteFirst {
+            disk.durable = disk.seen.clone();
+        }
+        Ok(disk.seen.clone())
     }
 
     fn replace_sealed(&self, text: &str) -> Result<(), store::Error> {

@@ -202,8 +202,8 @@ fn a_completion_that_panics_ends_the_log_rather_than_leaving_callers_waiting() {
 fn a_log_may_be_dropped_by_its_own_last_completion() {
     let desk = Desk::new();
     let directory = DataDir::lock(desk.folder.path()).unwrap();
-    let options = options("boot-1", Arc::new(()));
-    let log = Arc::new(LogDb::open(&directory, &identity(1), options).unwrap());
+    let open = || LogDb::open(&directory, &identity(1), options("boot-1", Arc::new(())));
+    let log = Arc::new(open().unwrap());
     let last = Arc::clone(&log);
     let (sender, dropped) = mpsc::channel();
     let (handed_over, wait_for_it) = mpsc::channel();
@@ -216,6 +216,13 @@ fn a_log_may_be_dropped_by_its_own_last_completion() {
     drop(log);
     handed_over.send(()).unwrap();
     dropped.recv().unwrap();
+    // The writer's thread closes the database behind its last completion, and a process that ended
+    // meanwhile would abort. Whoever can open it again knows that it is closed.
+    let again = (0..1_000).find_map(|_| {
+        thread::sleep(Duration::from_millis(5));
+        open().ok()
+    });
+    assert!(again.is_some(), "the database was never closed");
 }
 
 #[test]
