@@ -9,6 +9,8 @@ use note::{SignedCheckpoint, VerifierKey};
 use receipt::{ElectionKind, Manifest, NodeLine, Policy};
 use witness::gossip::NodeKeys;
 
+use crate::checkpoints::Grade;
+
 /// One manifest version, ready for use.
 #[derive(Debug)]
 pub(crate) struct Charter {
@@ -101,13 +103,23 @@ impl Charter {
         signed.checkpoint().origin == self.manifest.origin && self.receipt_policy.satisfied(signed)
     }
 
-    /// Whether the strong quorum and an outside witness have cosigned.
-    pub(crate) fn is_final(&self, signed: &SignedCheckpoint) -> bool {
-        self.receipted(signed)
-            && self
-                .final_policy
-                .as_ref()
-                .is_some_and(|policy| policy.satisfied(signed))
+    /// How much the lines of a checkpoint that is [`Charter::receipted`] prove.
+    pub(crate) fn grade(&self, signed: &SignedCheckpoint) -> Grade {
+        let is_final = |policy: &Policy| policy.satisfied(signed);
+        if self.final_policy.as_ref().is_some_and(is_final) {
+            return Grade::Final;
+        }
+        let cosigned = self.nodes().iter().filter(|node| {
+            signed.line_of(&node.cosigner).is_some_and(|line| {
+                let checkpoint = signed.checkpoint();
+                node.cosigner.verify_cosignature(checkpoint, line).is_some()
+            })
+        });
+        if cosigned.count() >= self.manifest.final_quorum() {
+            Grade::Strong
+        } else {
+            Grade::Receipt
+        }
     }
 
     /// Whether this is a rehearsal, which every surface says.
@@ -141,6 +153,7 @@ mod tests {
             );
         }
         // All nodes are no outside witness.
-        assert!(!charter.is_final(&signed(&ordinals)));
+        assert_eq!(charter.grade(&signed(&ordinals)), Grade::Strong);
+        assert_eq!(charter.grade(&signed(&ordinals[..2])), Grade::Receipt);
     }
 }

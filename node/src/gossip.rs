@@ -18,10 +18,11 @@ use crate::heads;
 
 /// What this node tells a peer.
 pub(crate) async fn request(core: &Arc<Core>) -> Result<GossipRequest, ReadError> {
-    let (signed, published) = own_heads(core);
+    let heads = own_heads(core);
     Ok(GossipRequest {
-        signed,
-        published,
+        signed: heads.signed,
+        published: heads.published,
+        completed: heads.completed,
         digests: Some(digests(core).await?),
         clock_unix_seconds: core.clock.seconds().get(),
     })
@@ -34,14 +35,19 @@ pub(crate) async fn answer(
     request: GossipRequest,
 ) -> Result<GossipResponse, ReadError> {
     core.hear_clock(from, UnixSeconds::new(request.clock_unix_seconds));
-    let heads = (request.signed, request.published);
+    let heads = Heads {
+        signed: request.signed,
+        published: request.published,
+        completed: request.completed,
+    };
     compare(core, from, heads, request.digests).await?;
-    let (signed, published) = own_heads(core);
+    let heads = own_heads(core);
     Ok(GossipResponse {
         digests: Some(digests(core).await?),
         clock_unix_seconds: core.clock.seconds().get(),
-        signed,
-        published,
+        signed: heads.signed,
+        published: heads.published,
+        completed: heads.completed,
     })
 }
 
@@ -52,38 +58,55 @@ pub(crate) async fn hear(
     response: GossipResponse,
 ) -> Result<(), ReadError> {
     core.hear_clock(from, UnixSeconds::new(response.clock_unix_seconds));
-    let heads = (response.signed, response.published);
+    let heads = Heads {
+        signed: response.signed,
+        published: response.published,
+        completed: response.completed,
+    };
     compare(core, from, heads, response.digests).await
 }
 
-/// The head this node signed last, and the newest published checkpoint that it knows.
-fn own_heads(core: &Core) -> (Bytes, Bytes) {
-    let signed = core.cosigner.last_signed();
-    let signed = signed.map(|(checkpoint, line)| SignedCheckpoint::new(checkpoint, line));
-    let bytes = |signed: &SignedCheckpoint| Bytes::from(signed.to_bytes());
-    (
-        signed.as_ref().map(bytes).unwrap_or_default(),
-        core.checkpoints
-            .newest()
-            .as_deref()
-            .map(bytes)
-            .unwrap_or_default(),
-    )
+/// The heads that nodes tell each other, as checkpoints with their lines; empty where there is none.
+struct Heads {
+    /// The one that the node signed last.
+    signed: Bytes,
+    /// The newest published one that it knows.
+    published: Bytes,
+    /// The newest final one: it gained its last line when larger ones were published already.
+    completed: Bytes,
 }
 
-/// Compares a peer's heads, the one it signed and the published one, and its digests.
+fn own_heads(core: &Core) -> Heads {
+    let bytes = |signed: &SignedCheckpoint| Bytes::from(signed.to_bytes());
+    let signed = core.cosigner.last_signed();
+    let signed = signed.map(|(checkpoint, line)| SignedCheckpoint::new(checkpoint, line));
+    let published = core.checkpoints.newest();
+    let completed = core.checkpoints.newest_final().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the published checkpoints cannot be read");
+        None
+    });
+    Heads {
+        signed: signed.as_ref().map(bytes).unwrap_or_default(),
+        published: published.as_deref().map(bytes).unwrap_or_default(),
+        completed: completed.as_ref().map(bytes).unwrap_or_default(),
+    }
+}
+
+/// Compares a peer's heads and its digests.
 async fn compare(
     core: &Arc<Core>,
     from: u64,
-    (signed, published): (Bytes, Bytes),
+    heads: Heads,
     theirs: Option<Digests>,
 ) -> Result<(), ReadError> {
     heads::weigh_due(core).await?;
-    if !published.is_empty() {
-        learn_published(core, from, &published).await?;
+    for published in [&heads.completed, &heads.published] {
+        if !published.is_empty() {
+            learn_published(core, from, published).await?;
+        }
     }
     let mut found = compare_digests(core, theirs.as_ref()).await?;
-    found = worse(found, compare_signed(core, from, &signed).await?);
+    found = worse(found, compare_signed(core, from, &heads.signed).await?);
     conclude(core, from, found).await
 }
 
@@ -97,14 +120,11 @@ pub(crate) async fn learn_published(
         tracing::warn!(peer = from, "a peer published what is not a checkpoint");
         return Ok(());
     };
-    if core
-        .checkpoints
-        .newest()
-        .is_some_and(|newest| *newest == signed)
-    {
+    let size = signed.checkpoint().size;
+    let known = core.checkpoints.of_size(size).unwrap_or_default();
+    if known.is_some_and(|known| known == signed) {
         return Ok(());
     }
-    let size = signed.checkpoint().size;
     let Some(charter) = core.charter(size).await? else {
         return Ok(());
     };
@@ -122,15 +142,22 @@ pub(crate) async fn learn_published(
         heads::weigh(core, signed.clone()).await?;
     }
     if own.is_none_or(|own| own == signed.checkpoint().root) {
-        keep(core, signed).await;
+        keep(core, &charter, signed).await;
     }
     Ok(())
 }
 
 /// Keeps a checkpoint that satisfies the receipt policy, and reports whether it was news.
-pub(crate) async fn keep(core: &Arc<Core>, signed: SignedCheckpoint) -> bool {
-    let (core_too, offered) = (Arc::clone(core), signed.clone());
-    let keeping = tokio::task::spawn_blocking(move || core_too.checkpoints.keep(offered));
+pub(crate) async fn keep(
+    core: &Arc<Core>,
+    charter: &Arc<Charter>,
+    signed: SignedCheckpoint,
+) -> bool {
+    let (core_too, charter, offered) = (Arc::clone(core), Arc::clone(charter), signed.clone());
+    let keeping = tokio::task::spawn_blocking(move || {
+        let checkpoints = &core_too.checkpoints;
+        checkpoints.keep(offered, |merged| charter.grade(merged))
+    });
     match keeping.await {
         Ok(Ok(Kept::Added)) => {
             core.note_published();

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ledger::{Fault, Tables, View};
 use merkle::{LeafIndex, ProveError, TreeSize};
-use note::SignedCheckpoint;
 use receipt::{ReceiptLevel, UnverifiedReceipt};
 use tokio::time::{Instant, timeout_at};
 
@@ -36,9 +34,13 @@ pub(crate) async fn find(
             return Ok(Found::Unknown);
         };
         let covering = match level {
-            ReceiptLevel::Receipt => covering(core, leaf),
-            ReceiptLevel::Final => first_final(core, view, leaf)?,
+            ReceiptLevel::Receipt => core.checkpoints.covering(leaf),
+            ReceiptLevel::Final => core.checkpoints.covering_final(leaf),
         };
+        let covering = covering.unwrap_or_else(|error| {
+            tracing::error!(%error, "the published checkpoints cannot be read");
+            None
+        });
         let Some(signed) = covering else {
             return Ok(Found::Pending);
         };
@@ -59,41 +61,6 @@ pub(crate) async fn find(
         }
     })
     .await
-}
-
-fn covering(core: &Core, leaf: LeafIndex) -> Option<SignedCheckpoint> {
-    core.checkpoints.covering(leaf).unwrap_or_else(|error| {
-        tracing::error!(%error, "the published checkpoints cannot be read");
-        None
-    })
-}
-
-/// The first final checkpoint that covers a leaf. Whether one is final depends on the manifest in
-/// force at its size, and lines are gained later, so each is looked at when somebody asks.
-fn first_final<T: Tables>(
-    core: &Core,
-    view: &View<'_, T>,
-    mut leaf: LeafIndex,
-) -> Result<Option<SignedCheckpoint>, Fault> {
-    while let Some(signed) = covering(core, leaf) {
-        let size = signed.checkpoint().size;
-        let Some(charter) = core.charters.at(view, size)? else {
-            return Ok(None);
-        };
-        if charter.is_final(&signed) {
-            return Ok(Some(signed));
-        }
-        if charter.manifest.witnesses.is_empty() {
-            // Nothing is final before a manifest names a witness, and that comes with its leaf.
-            let newest = core.charters.at(view, view.tree_size()?)?;
-            if newest.is_none_or(|newest| newest.manifest.witnesses.is_empty()) {
-                return Ok(None);
-            }
-        }
-        // The next checkpoint is the first that covers the leaf behind this one's tree.
-        leaf = LeafIndex::new(size.get());
-    }
-    Ok(None)
 }
 
 /// The receipt of a leaf, waiting for it for at most `patience`; `None` when it is not there then.

@@ -24,6 +24,10 @@ pub(crate) async fn measure(core: &Arc<Core>) {
     core.metrics
         .checkpoint_size
         .set(telemetry::Level::Receipt, published);
+    let finals = core.checkpoints.newest_final_size().get();
+    core.metrics
+        .checkpoint_size
+        .set(telemetry::Level::Final, finals);
     core.metrics
         .receipts_pending
         .set(applied.saturating_sub(published));

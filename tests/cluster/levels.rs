@@ -40,7 +40,7 @@ async fn final_receipt(stage: &Stage, index: u64) -> receipt::Receipt {
     };
     stage
         .cluster
-        .wait("the final receipt", Duration::from_secs(20), async || {
+        .wait("the final receipt", Duration::from_mins(1), async || {
             let ask = |channel| {
                 let request = request.clone();
                 async move {
@@ -111,7 +111,7 @@ fn program(folder: &tempfile::TempDir) -> tokio::process::Command {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_campaigns_witness_makes_receipts_final_also_after_a_change_of_leader() {
     let campaign = Campaign::prepare().await;
-    let mut stage = Stage::open_with(12, vec![campaign.plan.clone()])
+    let stage = Stage::open_with(12, vec![campaign.plan.clone()])
         .await
         .unwrap();
     let mut running = campaign.start(&stage);
@@ -139,11 +139,96 @@ async fn a_campaigns_witness_makes_receipts_final_also_after_a_change_of_leader(
     let found = final_receipt(&stage, second.index().get()).await;
     assert_eq!(found.entry(), second.entry());
 
+    // Put back from a copy it would sign trees that it has forgotten. The node shows it its own
+    // signature, and it stops.
+    drop(running);
+    let state = campaign.folder.path().join("state");
+    let copied = std::fs::read(state.join("checkpoint")).unwrap();
+    let running = campaign.start(&stage);
+    let fourth = stage.report(3).await.unwrap().receipt;
+    final_receipt(&stage, fourth.index().get()).await;
+    drop(running);
+    std::fs::write(state.join("checkpoint"), copied).unwrap();
+    let running = campaign.start(&stage);
+    stage.report(4).await.unwrap();
+    let stopped = async || {
+        let (code, _) = super::doors::get(campaign.address, "/livez").await.ok()?;
+        (code == 503).then_some(())
+    };
+    let patience = Duration::from_mins(1);
+    let cluster = &stage.cluster;
+    cluster
+        .wait("the witness to stop", patience, stopped)
+        .await
+        .unwrap();
+
     // Its key without its memory signs nothing more.
     drop(running);
     std::fs::remove_file(campaign.folder.path().join("state/checkpoint")).unwrap();
     let ended = campaign.start(&stage).wait_with_output().await.unwrap();
     assert_eq!(ended.status.code(), Some(1));
+}
+
+/// The newest checkpoint has no witness's line for as long as reports keep coming, so a final one
+/// lies behind it; every node hands it out, not the leader alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_become_final_on_every_node_while_reports_keep_coming() {
+    const UNITS: usize = 400;
+    let campaign = Campaign::prepare().await;
+    let stage = Stage::open_with(u64::try_from(UNITS).unwrap(), vec![campaign.plan.clone()])
+        .await
+        .unwrap();
+    let _running = campaign.start(&stage);
+    let first = stage.report(0).await.unwrap().receipt;
+    let request = v1::GetReceiptRequest {
+        leaf: Some(v1::get_receipt_request::Leaf::LeafIndex(
+            first.index().get(),
+        )),
+        level: v1::Level::Final.into(),
+    };
+    let reported = AtomicU32::new(1);
+    let reports = async {
+        for number in 1..UNITS {
+            stage.report(number).await.unwrap();
+            reported.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let everywhere = async {
+        let mut lacking = stage.cluster.ordinals().len();
+        while lacking > 0 {
+            let ask = |channel| {
+                let request = request.clone();
+                async move {
+                    let mut receipts = v1::receipts_client::ReceiptsClient::new(channel);
+                    receipts.get_receipt(request).await
+                }
+            };
+            let answers = stage
+                .cluster
+                .connections
+                .all(Duration::from_secs(2), ask)
+                .await;
+            let has = |answer: &v1::GetReceiptResponse| {
+                matches!(
+                    answer.result,
+                    Some(v1::get_receipt_response::Result::Receipt(_))
+                )
+            };
+            lacking = answers
+                .iter()
+                .filter(|(_, answer)| !answer.as_ref().is_ok_and(has))
+                .count();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        () = everywhere => {}
+        () = reports => panic!("all {UNITS} have reported, and the first is not final everywhere"),
+    }
+    println!(
+        "final on every node after {} reports",
+        reported.load(Ordering::Relaxed)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

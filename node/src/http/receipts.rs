@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::answer::{self, Form};
 use super::problem::Problem;
+use crate::checkpoints::Grade;
 use crate::core::Core;
 use crate::receipts::{self, Found};
 
@@ -65,10 +66,10 @@ pub(super) async fn written(
 async fn level(core: &Arc<Core>, receipt: &UnverifiedReceipt) -> Result<ReceiptLevel, Problem> {
     let signed = receipt.checkpoint();
     let charter = core.charter(signed.checkpoint().size).await?;
-    Ok(if charter.is_some_and(|charter| charter.is_final(signed)) {
-        ReceiptLevel::Final
-    } else {
-        ReceiptLevel::Receipt
+    let grade = charter.map(|charter| charter.grade(signed));
+    Ok(match grade {
+        Some(Grade::Final) => ReceiptLevel::Final,
+        Some(Grade::Receipt | Grade::Strong) | None => ReceiptLevel::Receipt,
     })
 }
 

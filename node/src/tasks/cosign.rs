@@ -9,7 +9,7 @@ use merkle::TreeSize;
 use note::{Checkpoint, SignedCheckpoint, VerifierKey};
 use proto::raft::cosign_response::Refusal;
 use replica::Role;
-use telemetry::{CosignResult, Level};
+use telemetry::CosignResult;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use witness::gate::Asked;
@@ -28,23 +28,30 @@ const COMPLETION: Duration = Duration::from_secs(2);
 /// A node's answer: its ordinal, its name, its key, and what it said.
 type Reply = (String, VerifierKey, Result<Said, String>);
 
+/// Rounds that are published already and wait for the lines of more nodes, at most. Each ends by
+/// itself, because every question has a deadline.
+const LATE_ROUNDS: usize = 16;
+
 /// Runs rounds until told to stop.
 pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
     let mut applied = core.replica.applied_watch();
     let mut status = core.replica.watch();
-    let mut late: Option<Round> = None;
+    let mut late = JoinSet::new();
     loop {
         let leads = status.borrow_and_update().role == Role::Leader;
         let size = TreeSize::new(applied.borrow_and_update().tree_size);
         if leads && size > core.checkpoints.newest_size() {
-            // What the last round still waits for is given up: the new one asks the same nodes.
-            late = None;
-            match Round::start(&core, size).await {
-                Ok(Some(round)) => late = round.gather(&core).await,
-                Ok(None) => {}
-                Err(error) => tracing::error!(%error, "no round: the tree cannot be read"),
-            }
-            if late.is_none() {
+            let published = match Round::start(&core, size).await {
+                Ok(Some(round)) => round.gather(&core).await,
+                Ok(None) => None,
+                Err(error) => {
+                    tracing::error!(%error, "no round: the tree cannot be read");
+                    None
+                }
+            };
+            if let Some(round) = published {
+                wait_for_more(&core, &mut late, round);
+            } else {
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
                     () = stopping.cancelled() => return,
@@ -52,15 +59,33 @@ pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
             }
             continue;
         }
-        let idle = leads && late.is_none();
+        let idle = leads && late.is_empty();
         tokio::select! {
             changed = applied.changed() => if changed.is_err() { return },
             changed = status.changed() => if changed.is_err() { return },
-            more = late_line(&core, &mut late) => if !more { late = None },
-            () = tokio::time::sleep(COMPLETION), if idle => late = complete(&core).await,
+            Some(_ended) = late.join_next() => {}
+            () = tokio::time::sleep(COMPLETION), if idle => if let Some(round) = complete(&core).await {
+                wait_for_more(&core, &mut late, round);
+            },
             () = stopping.cancelled() => return,
         }
     }
+}
+
+/// Lets a published round gather the lines that the final level takes, beside the next rounds.
+fn wait_for_more(core: &Arc<Core>, late: &mut JoinSet<()>, mut round: Round) {
+    while late.try_join_next().is_some() {}
+    if late.len() >= LATE_ROUNDS {
+        return;
+    }
+    let core = Arc::clone(core);
+    late.spawn(async move {
+        while let Some(reply) = round.replies.join_next().await {
+            if reply.is_ok_and(|reply| round.take(&core, reply)) {
+                round.publish(&core).await;
+            }
+        }
+    });
 }
 
 /// Asks again about the newest published tree where fewer nodes have signed it than the final level
@@ -83,21 +108,6 @@ async fn complete(core: &Arc<Core>) -> Option<Round> {
             None
         }
     }
-}
-
-/// Waits for one more answer to a round that is published already, and adds its line. False when
-/// there is nothing more to come.
-async fn late_line(core: &Arc<Core>, late: &mut Option<Round>) -> bool {
-    let Some(round) = late else {
-        return std::future::pending().await;
-    };
-    let Some(reply) = round.replies.join_next().await else {
-        return false;
-    };
-    if reply.is_ok_and(|reply| round.take(core, reply)) {
-        round.publish(core).await;
-    }
-    true
 }
 
 /// One round.
@@ -163,18 +173,10 @@ impl Round {
     }
 
     async fn publish(&self, core: &Arc<Core>) {
-        let checkpoint_size = self.signed.checkpoint().size.get();
-        if gossip::keep(core, self.signed.clone()).await {
+        if gossip::keep(core, &self.charter, self.signed.clone()).await {
+            let checkpoint_size = self.signed.checkpoint().size.get();
             let lines = self.signed.lines().len();
             tracing::debug!(checkpoint_size, lines, "published");
-            core.metrics
-                .checkpoint_size
-                .set(Level::Receipt, checkpoint_size);
-            if self.charter.is_final(&self.signed) {
-                core.metrics
-                    .checkpoint_size
-                    .set(Level::Final, checkpoint_size);
-            }
         }
     }
 

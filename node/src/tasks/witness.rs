@@ -1,6 +1,7 @@
-//! The leader asks the outside witnesses: each gets the newest published checkpoint with the proof
-//! that it extends the one that it saw last (`c2sp.org/tlog-witness`), one request at a time. A
-//! witness that is away, slow or wrong costs the final level and nothing else.
+//! The leader asks the outside witnesses: each gets the newest checkpoint that lacks only a witness
+//! for the final level, or else the newest published one, with the proof that it extends the one
+//! that it saw last (`c2sp.org/tlog-witness`), one request at a time. A witness that is away, slow
+//! or wrong costs the final level and nothing else.
 //!
 //! What a witness saw last is not kept on disk: after a change of leader the first request is
 //! answered with 409 and that size.
@@ -12,7 +13,6 @@ use merkle::{ProveError, TreeSize};
 use note::{SignatureLine, SignedCheckpoint, VerifierKey};
 use replica::Role;
 use reqwest::StatusCode;
-use telemetry::Level;
 use tokio_util::sync::CancellationToken;
 use witness::AddCheckpoint;
 
@@ -25,7 +25,7 @@ use crate::start_error::StartError;
 const PERIOD: Duration = Duration::from_millis(250);
 /// After one that did not, and the most that this grows to.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a witness may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are looked at: a few signature lines.
@@ -62,6 +62,10 @@ enum Trouble {
     Ahead { seen: u64, published: TreeSize },
     #[error("it says again that it saw another size")]
     BehindAgain,
+    #[error(
+        "it says that it saw {seen} leaves, and has signed {signed}: its memory is an older copy"
+    )]
+    Forgetful { seen: TreeSize, signed: TreeSize },
     #[error("its answer is longer than any should be")]
     TooLong,
 }
@@ -112,25 +116,27 @@ impl Courier {
         loop {
             let checkpoint = newest.borrow_and_update().clone();
             let wait = match checkpoint {
-                Some(signed) if leads(&core) => match self.ask(&core, &signed).await {
-                    Ok(Asked::Signed) => {
-                        (pause, behind) = (FIRST_PAUSE, false);
-                        Some(PERIOD)
+                Some(newest) if leads(&core) => {
+                    match self.ask(&core, &self.next(&core, newest)).await {
+                        Ok(Asked::Signed) => {
+                            (pause, behind) = (FIRST_PAUSE, false);
+                            Some(PERIOD)
+                        }
+                        Ok(Asked::Nothing) => None,
+                        // Once is how its size is learnt; again and again it is no answer.
+                        Ok(Asked::Behind) if !behind => {
+                            behind = true;
+                            Some(PERIOD)
+                        }
+                        not_signed => {
+                            let trouble = not_signed.err().unwrap_or(Trouble::BehindAgain);
+                            tracing::warn!(witness = self.id, %trouble, "an outside witness has not signed");
+                            let now = pause;
+                            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                            Some(now)
+                        }
                     }
-                    Ok(Asked::Nothing) => None,
-                    // Once is how its size is learnt; again and again it is no answer.
-                    Ok(Asked::Behind) if !behind => {
-                        behind = true;
-                        Some(PERIOD)
-                    }
-                    not_signed => {
-                        let trouble = not_signed.err().unwrap_or(Trouble::BehindAgain);
-                        tracing::warn!(witness = self.id, %trouble, "an outside witness has not signed");
-                        let now = pause;
-                        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-                        Some(now)
-                    }
-                },
+                }
                 Some(_) | None => None,
             };
             self.measure(&core);
@@ -163,15 +169,24 @@ impl Courier {
             .set(&self.id, i64::try_from(lag).unwrap_or(i64::MAX));
     }
 
+    /// What to ask about: under load the newest checkpoint has seldom the lines of all nodes that
+    /// the final level takes.
+    fn next(&self, core: &Core, newest: Arc<SignedCheckpoint>) -> Arc<SignedCheckpoint> {
+        match core.checkpoints.strong_above(self.signed) {
+            Ok(Some(strong)) => Arc::new(strong),
+            Ok(None) => newest,
+            Err(error) => {
+                tracing::warn!(%error, "the published checkpoints cannot be read");
+                newest
+            }
+        }
+    }
+
     async fn ask(&mut self, core: &Arc<Core>, signed: &SignedCheckpoint) -> Result<Asked, Trouble> {
         let size = signed.checkpoint().size;
-        let charter = core.charter(size).await?;
-        let key = charter
-            .as_ref()
-            .and_then(|charter| charter.witness(&self.id))
-            .ok_or(Trouble::NotNamed)?
-            .clone();
-        if signed.line_of(&key).is_some() {
+        let charter = core.charter(size).await?.ok_or(Trouble::NotNamed)?;
+        let key = charter.witness(&self.id).ok_or(Trouble::NotNamed)?;
+        if signed.line_of(key).is_some() {
             self.signed = self.signed.max(size);
             self.seen = self.seen.max(size);
             return Ok(Asked::Nothing);
@@ -181,6 +196,27 @@ impl Courier {
             let published = size;
             return Err(Trouble::Ahead { seen, published });
         };
+        let (status, body) = self.post(&request).await?;
+        match status {
+            StatusCode::OK => {
+                let line = line_of(key, signed, &body).ok_or(Trouble::NoLine)?;
+                let gained = signed.clone().with_line(line);
+                (self.seen, self.signed) = (size, size);
+                gossip::keep(core, &charter, gained).await;
+                Ok(Asked::Signed)
+            }
+            StatusCode::CONFLICT => {
+                let seen = std::str::from_utf8(&body).ok().map(str::trim);
+                let seen = seen.and_then(note::parse_decimal).ok_or(Trouble::NoSize)?;
+                self.seen = TreeSize::new(seen);
+                self.remind(core, key).await?;
+                Ok(Asked::Behind)
+            }
+            other => Err(Trouble::Declined(other)),
+        }
+    }
+
+    async fn post(&self, request: &AddCheckpoint) -> Result<(StatusCode, Vec<u8>), Trouble> {
         let sent = self.client.post(&self.url).body(request.to_bytes());
         let mut response = sent.send().await?;
         let status = response.status();
@@ -191,26 +227,24 @@ impl Courier {
             }
             body.extend_from_slice(&chunk);
         }
-        match status {
-            StatusCode::OK => {
-                let line = line_of(&key, signed, &body).ok_or(Trouble::NoLine)?;
-                let gained = signed.clone().with_line(line);
-                let is_final = charter.is_some_and(|charter| charter.is_final(&gained));
-                (self.seen, self.signed) = (size, size);
-                gossip::keep(core, gained).await;
-                if is_final {
-                    core.metrics.checkpoint_size.set(Level::Final, size.get());
-                }
-                Ok(Asked::Signed)
-            }
-            StatusCode::CONFLICT => {
-                let seen = std::str::from_utf8(&body).ok().map(str::trim);
-                let seen = seen.and_then(note::parse_decimal).ok_or(Trouble::NoSize)?;
-                self.seen = TreeSize::new(seen);
-                Ok(Asked::Behind)
-            }
-            other => Err(Trouble::Declined(other)),
+        Ok((status, body))
+    }
+
+    /// Shows the witness its own signature on a tree larger than it says that it saw, if there is
+    /// one: a witness put back from a copy could sign another history, and stops when it sees that.
+    async fn remind(&self, core: &Arc<Core>, key: &VerifierKey) -> Result<(), Trouble> {
+        let newest = core.checkpoints.newest_final().unwrap_or_default();
+        let own = newest.filter(|newest| newest.line_of(key).is_some());
+        let Some(own) = own.filter(|own| own.checkpoint().size > self.seen) else {
+            return Ok(());
+        };
+        if let Some(request) = self.request(core, &own).await? {
+            self.post(&request).await?;
         }
+        Err(Trouble::Forgetful {
+            seen: self.seen,
+            signed: own.checkpoint().size,
+        })
     }
 
     /// The body of the question; `None` where the witness saw a larger tree than this checkpoint.

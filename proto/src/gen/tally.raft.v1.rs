@@ -361,6 +361,9 @@ pub struct GossipRequest {
     pub digests: ::core::option::Option<Digests>,
     #[prost(uint64, tag = "4")]
     pub clock_unix_seconds: u64,
+    /// The latest final checkpoint the sender knows.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub completed: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GossipResponse {
@@ -373,6 +376,8 @@ pub struct GossipResponse {
     pub signed: ::prost::bytes::Bytes,
     #[prost(bytes = "bytes", tag = "4")]
     pub published: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub completed: ::prost::bytes::Bytes,
 }
 /// Digests of the derived state (leaf digest by leaf index, side digest by log position).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
