@@ -12,6 +12,7 @@ use clap::Parser;
 use note::{Checkpoint, KeyName, Origin};
 use receipt::{BundleError, Election, Fingerprint};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::http::{router, serve};
 use super::keeper::Keeper;
@@ -153,15 +154,23 @@ async fn witness(args: Args) -> Result<(), Failed> {
     ));
     let current = Arc::clone(&followed.current);
     let reloads = tokio::spawn(reload(source, fingerprint, current));
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+    let stop = interrupted().map_err(Failed::Start)?;
     let router = router(Keeper::new(memory), followed, SystemClock::start());
     let served = serve(listener, router, stop).await;
     reloads.abort();
     served.map_err(|error| Failed::Serve(at, error))
+}
+
+/// Resolves when a person or a service manager asks the program to end.
+fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Where the bundle comes from.
