@@ -7,9 +7,10 @@ use receipt::{Election, Receipt, UnverifiedReceipt};
 
 use crate::clock::SystemClock;
 use crate::connection::Connections;
-use crate::retry::{Delivery, Schedule, deliver};
+use crate::retry::{Delivery, Schedule, Standing, deliver};
 
-/// Connections, and the election whose receipts are believed. Cloning shares both; any number of
+/// Connections, and the election whose receipts are believed. Cloning shares both, and what is known
+/// of slow nodes; any number of
 /// notes may be under way at once.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -17,6 +18,7 @@ pub struct Client {
     election: Arc<Election>,
     schedule: Schedule,
     clock: SystemClock,
+    standing: Arc<Standing>,
 }
 
 impl Client {
@@ -27,6 +29,7 @@ impl Client {
             election,
             schedule: Schedule::default(),
             clock: SystemClock::start(),
+            standing: Arc::default(),
         }
     }
 
@@ -54,6 +57,7 @@ impl Client {
             &self.connections,
             &self.clock,
             &self.schedule,
+            &self.standing,
             note.bytes(),
             |receipt| check_receipt(&self.election, note, receipt),
         )

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{self, Either};
@@ -77,6 +78,36 @@ pub enum Delivery<T> {
     NotYet(NotYet),
 }
 
+/// Which nodes kept a client waiting lately, over all its notes. They are asked after the others for
+/// a while: somebody who enters one report after the other should not wait for the same node again.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// By their place in the list, when each kept somebody waiting last.
+    slow: Mutex<BTreeMap<usize, Duration>>,
+}
+
+impl Standing {
+    /// For how long a node is asked last.
+    const LAST_FOR: Duration = Duration::from_secs(10);
+
+    fn kept_waiting(&self, node: usize, now: Duration) {
+        self.slow().insert(node, now);
+    }
+
+    fn answered(&self, node: usize) {
+        self.slow().remove(&node);
+    }
+
+    fn is_slow(&self, node: usize, now: Duration) -> bool {
+        let since = self.slow().get(&node).copied();
+        since.is_some_and(|since| now < since.saturating_add(Self::LAST_FOR))
+    }
+
+    fn slow(&self) -> MutexGuard<'_, BTreeMap<usize, Duration>> {
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A verified receipt and what the node said beside it.
 #[derive(Debug)]
 pub struct Receipted<T> {
@@ -110,11 +141,13 @@ pub struct NotYet {
 /// Carries `note` until `verify` accepts a receipt, a node refuses it, or the budget is spent.
 ///
 /// `verify` gets the bytes of a receipt and must check that it is for this very note; its error is
-/// one sentence, kept as that node's trouble, and the next node is asked.
+/// one sentence, kept as that node's trouble, and the next node is asked. Times in `standing` are
+/// those of `clock`.
 pub async fn deliver<C, K, V, T>(
     courier: &C,
     clock: &K,
     schedule: &Schedule,
+    standing: &Standing,
     note: &[u8],
     verify: V,
 ) -> Delivery<T>
@@ -133,7 +166,10 @@ where
             break;
         }
         if now >= ask_at {
-            if let Some(node) = round.next() {
+            for late in &round.busy {
+                standing.kept_waiting(*late, now);
+            }
+            if let Some(node) = round.next(|node| standing.is_slow(node, now)) {
                 in_flight.push(async move {
                     (node, courier.carry(node, note, schedule.patience).await)
                 });
@@ -143,8 +179,10 @@ where
         let pause = clock.sleep(ask_at.min(deadline).saturating_sub(now));
         if let Some((node, answer)) = answer_within(&mut in_flight, pause).await {
             if let Some(end) = round.take(node, answer, &verify) {
+                standing.answered(node);
                 return end;
             }
+            standing.kept_waiting(node, clock.monotonic());
             ask_at = clock
                 .monotonic()
                 .saturating_add(round.pause(schedule, node));
@@ -196,18 +234,19 @@ impl Round {
         }
     }
 
-    /// The next node in turn that is not being asked already.
-    fn next(&mut self) -> Option<usize> {
-        for _ in 0..self.nodes {
-            let node = self.turn.checked_rem(self.nodes)?;
-            self.turn = self.turn.wrapping_add(1);
-            if !self.busy.contains(&node) {
-                self.busy.push(node);
-                self.known.attempts = self.known.attempts.saturating_add(1);
-                return Some(node);
-            }
-        }
-        None
+    /// The next node in turn that is not being asked already; those that are slow come last.
+    fn next(&mut self, is_slow: impl Fn(usize) -> bool) -> Option<usize> {
+        let turns = (0..self.nodes).map(|ahead| self.turn.wrapping_add(ahead));
+        let free: Vec<_> = turns
+            .filter_map(|turn| Some((turn, turn.checked_rem(self.nodes)?)))
+            .filter(|(_, node)| !self.busy.contains(node))
+            .collect();
+        let quick = free.iter().find(|(_, node)| !is_slow(*node));
+        let (turn, node) = *quick.or_else(|| free.first())?;
+        self.turn = turn.wrapping_add(1);
+        self.busy.push(node);
+        self.known.attempts = self.known.attempts.saturating_add(1);
+        Some(node)
     }
 
     /// Takes one answer in; `Some` when it ends the delivery.

@@ -128,7 +128,15 @@ fn carry(network: &Network) -> (Delivery<()>, Duration) {
         .build();
     runtime.unwrap().block_on(async {
         let clock = SystemClock::start();
-        let end = deliver(network, &clock, &Schedule::default(), NOTE, verify).await;
+        let end = deliver(
+            network,
+            &clock,
+            &Schedule::default(),
+            &Standing::default(),
+            NOTE,
+            verify,
+        )
+        .await;
         (end, clock.monotonic())
     })
 }
@@ -191,6 +199,27 @@ fn a_hanging_node_costs_one_hedge_and_no_more() {
         assert!(matches!(end, Delivery::Receipted(_)), "{end:?}");
         assert!(elapsed <= Schedule::default().hedge, "{elapsed:?}");
     }
+}
+
+/// Whoever enters many reports waits once for a node that hangs, not for every third report.
+#[test]
+fn a_hanging_node_is_asked_last_by_later_notes() {
+    let scripts = vec![vec![Turn::Hang], vec![Turn::Receipt], vec![Turn::Receipt]];
+    let network = Network::new(scripts);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    let elapsed = runtime.unwrap().block_on(async {
+        let (clock, standing) = (SystemClock::start(), Standing::default());
+        for number in 0..30_u8 {
+            let schedule = Schedule::default();
+            let end = deliver(&network, &clock, &schedule, &standing, &[number], verify).await;
+            assert!(matches!(end, Delivery::Receipted(_)), "{end:?}");
+        }
+        clock.monotonic()
+    });
+    assert_eq!(elapsed, Schedule::default().hedge);
 }
 
 #[test]
