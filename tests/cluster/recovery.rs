@@ -28,7 +28,7 @@ struct Loss {
 
 /// A night of which a copy was made before its last reports came in; then every node is killed.
 async fn everything_is_lost() -> Loss {
-    let mut stage = Stage::open(12).await.unwrap();
+    let stage = Stage::open(12).await.unwrap();
     let mut receipts = Vec::new();
     for n in 0..COPIED {
         receipts.push(stage.report(n).await.unwrap().receipt);
@@ -61,7 +61,7 @@ fn start(succession: &Succession) -> Vec<NodeProcess> {
         .iter()
         .map(|config| {
             let log = config.with_file_name("node.log");
-            NodeProcess::start(&binary, config, &log).unwrap()
+            NodeProcess::start(&[], &binary, config, &log).unwrap()
         })
         .collect()
 }
@@ -86,6 +86,34 @@ fn verified(receipt: &Receipt, election: &Election) -> Receipt {
     let unverified = receipt::UnverifiedReceipt::parse(&receipt.to_bytes()).unwrap();
     let verification = unverified.verify(election);
     verification.receipt().expect("it holds").clone()
+}
+
+/// The verifier in the other language marks the same receipts as lost.
+fn second_verifier_agrees(stage: &Stage, succession: &Succession, receipts: &[Receipt]) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let built = std::process::Command::new(root.join("ops/dev/verifier.sh"))
+        .arg("build")
+        .status();
+    assert!(built.unwrap().success(), "the second verifier builds");
+    let folder = stage.folder().join("second");
+    let bundle = folder.join("bundle");
+    std::fs::create_dir_all(&bundle).unwrap();
+    client::bundle::write_folder(&succession.bundle, &bundle).unwrap();
+    for (n, receipt) in receipts.iter().enumerate() {
+        let file = folder.join(format!("{n}.receipt"));
+        std::fs::write(&file, receipt.to_bytes()).unwrap();
+        let said = std::process::Command::new("node")
+            .arg(root.join("client/verifier/bin/verify.mjs"))
+            .arg(&file)
+            .arg("--bundle")
+            .arg(&bundle)
+            .args(["--fingerprint", &stage.cluster.made.fingerprint.to_string()])
+            .output()
+            .unwrap();
+        assert!(said.status.success(), "{said:?}");
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert_eq!(said.contains("LOST SINCE"), n >= COPIED, "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,6 +146,8 @@ async fn after_total_loss_the_log_goes_on_and_the_receipts_prove_what_is_missing
         let lost = verified(receipt, &election).lost().cloned();
         assert_eq!(lost.is_some(), n >= COPIED, "report {n}");
     }
+
+    second_verifier_agrees(&stage, &succession, &receipts);
 
     // They go in again, byte for byte, and get receipts of the new log.
     let election = Arc::new(election);
@@ -192,9 +222,7 @@ async fn nothing_comes_between_the_recovered_leaves() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_node_that_comes_back_is_retired() {
     let Loss {
-        mut stage,
-        succession,
-        ..
+        stage, succession, ..
     } = everything_is_lost().await;
     for ordinal in stage.cluster.ordinals() {
         stage.cluster.start_node(ordinal).unwrap();

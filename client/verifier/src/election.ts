@@ -281,6 +281,11 @@ export function inForceAtLeaf(election: Election, origin: string, index: bigint)
     : latest(election);
 }
 
+/** The recovery that went on from a log, if there was one. */
+export function recoveryOf(election: Election, origin: string): Manifest["recovered"] {
+  return election.versions.map(({ manifest }) => manifest.recovered).find((recovered) => recovered?.origin === origin) ?? null;
+}
+
 /** The key of a unit's slot as the roll has it; null if there is none or it is unsound. */
 export function chairKey(version: Version, unit: string, slot: string): VerifierKey | null {
   const key = parseKey(version.roll.keys.get(`${unit} ${slot}`) ?? "");

@@ -5,9 +5,9 @@
  */
 import { equal } from "./bytes.js";
 import { codeOf } from "./code.js";
-import { Election, Version, chairKey, inForce, inForceAtLeaf, latest } from "./election.js";
+import { Election, Version, chairKey, inForce, inForceAtLeaf, latest, recoveryOf } from "./election.js";
 import { Leaf, SignerRule, isOf, parseEntry } from "./leaf.js";
-import { receiptQuorum } from "./manifest.js";
+import { Manifest, receiptQuorum } from "./manifest.js";
 import { rootFromPath } from "./merkle.js";
 import { Malformed, SignatureLine, SignedNote, VerifierKey, checkpointText, claims, cosignedAt, verifies } from "./note.js";
 import { quorumMet } from "./policy.js";
@@ -20,7 +20,7 @@ export type Reason =
 export interface Check { name: string; result: "passed" | "failed" | "not_checked"; reason?: Reason; sentence: string }
 
 export type Verdict =
-  | { kind: "recorded" | "recorded_unread"; level: "receipt" | "final"; manifest: bigint; signers: string[] }
+  | { kind: "recorded" | "recorded_unread"; level: "receipt" | "final"; manifest: bigint; signers: string[]; lost: Manifest["recovered"] }
   | { kind: "not_yet_witnessed"; need: number; got: number }
   | { kind: "needs_newer_bundle"; manifest: bigint }
   | { kind: "invalid"; reason: Reason };
@@ -48,13 +48,13 @@ export function verify(receipt: Receipt, election: Election): Verification {
     author.check,
   ];
   const asOf = (version ?? latest(election)).manifest.version;
-  const verdict = judge(checks, receipt, lines, asOf);
+  const verdict = judge(checks, receipt, election, lines, asOf);
   const summary = summarize(verdict, receipt, read.leaf, author.unknown);
   return { checks, ignored: lines?.ignored ?? [], verdict, summary, code: codeOf(receipt.leaf), leaf: read.leaf };
 }
 
 /** Missing signatures are no contradiction: only where nothing else failed do they decide. */
-function judge(checks: Check[], receipt: Receipt, lines: Lines | null, asOf: bigint): Verdict {
+function judge(checks: Check[], receipt: Receipt, election: Election, lines: Lines | null, asOf: bigint): Verdict {
   const reasons = checks.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
   const wrong = reasons.find((reason) => reason !== "too_few_nodes" && reason !== "no_log_signature");
   if (wrong !== undefined) return { kind: "invalid", reason: wrong };
@@ -64,7 +64,14 @@ function judge(checks: Check[], receipt: Receipt, lines: Lines | null, asOf: big
   if (short === "too_few_nodes") return { kind: "not_yet_witnessed", need: lines.need, got: lines.nodes.length };
   if (short !== undefined) return { kind: "invalid", reason: short };
   const kind = receipt.entry === null ? "recorded_unread" : "recorded";
-  return { kind, level: lines.level, manifest: asOf, signers: [...lines.nodes, ...lines.witnesses] };
+  const lost = lostIn(receipt, election);
+  return { kind, level: lines.level, manifest: asOf, signers: [...lines.nodes, ...lines.witnesses], lost };
+}
+
+/** The recovery that went on from the receipt's log without its leaf, if there was one. */
+function lostIn({ index, signed: { checkpoint: { origin } } }: Receipt, election: Election): Manifest["recovered"] {
+  const recovered = recoveryOf(election, origin);
+  return recovered !== null && index >= recovered.size ? recovered : null;
 }
 
 const WHY: Record<Reason, string> = {
@@ -96,7 +103,9 @@ function summarize(verdict: Verdict, receipt: Receipt, leaf: Leaf | null, unknow
         : `the ${leaf.type}${leaf.unit === null ? "" : ` of unit ${leaf.unit}`}`;
       const caveat = leaf === null ? " What it says stands in the note, which is not at hand."
         : unknown === null ? "" : ` Who signed it this bundle cannot tell (${unknown}).`;
-      return `RECORDED${level}: ${what} is leaf ${receipt.index} of the log, confirmed by ${verdict.signers.join(", ")}, as of manifest ${verdict.manifest}.${caveat}`;
+      const lost = verdict.lost === null ? ""
+        : ` BUT LOST SINCE: the log that went on from \`${verdict.lost.origin}\` begins with only ${verdict.lost.size} of its leaves. This receipt proves it; send the note again.`;
+      return `RECORDED${level}: ${what} is leaf ${receipt.index} of the log, confirmed by ${verdict.signers.join(", ")}, as of manifest ${verdict.manifest}.${caveat}${lost}`;
     }
   }
 }
