@@ -120,11 +120,13 @@ def too_few_cosignatures(receipt):
 
 
 def changed_cosignature(receipt):
+    """One cosignature stays as it was, which is no majority; a receipt may hold more than it needs."""
     text, lines = receipt.checkpoint.split("\n\n", 1)
     kept = lines.splitlines()
-    dash, name, encoded = kept[-1].split(" ")
-    body = base64.b64decode(encoded)
-    kept[-1] = " ".join([dash, name, base64.b64encode(body[:-1] + bytes([body[-1] ^ 1])).decode()])
+    for at in range(2, len(kept)):
+        dash, name, encoded = kept[at].split(" ")
+        body = base64.b64decode(encoded)
+        kept[at] = " ".join([dash, name, base64.b64encode(body[:-1] + bytes([body[-1] ^ 1])).decode()])
     receipt.checkpoint = text + "\n\n" + "\n".join(kept) + "\n"
 
 

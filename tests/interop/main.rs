@@ -21,7 +21,7 @@ use tests::stage::Stage;
 /// receipt is accepted by every program, and every changed form refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
-    let mut stage = Stage::open(6).await.unwrap();
+    let stage = Stage::open(6).await.unwrap();
     let mut receipts = Vec::new();
     for number in 0..3 {
         receipts.push(stage.report(number).await.unwrap());
