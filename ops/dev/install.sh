@@ -2,7 +2,8 @@
 # Installs what building and testing Tally needs and is missing.
 #
 #   ops/dev/install.sh build   a C++ compiler and libclang (for RocksDB's bindings)
-#   ops/dev/install.sh test    the same, promtool, and Node with npm (for the second verifier)
+#   ops/dev/install.sh test    the same, promtool, Node with npm (for the second verifier), and what faults are
+#                              made with: ip (network namespaces) and faketime
 #
 # On Debian and Ubuntu it installs packages; elsewhere it names what to install.
 # The Rust toolchain is never installed behind your back.
@@ -34,6 +35,8 @@ if [ "$want" = test ]; then
     command -v promtool >/dev/null || missing+=(prometheus)
     command -v node >/dev/null || missing+=(nodejs)
     command -v npm >/dev/null || missing+=(npm)
+    command -v ip >/dev/null || missing+=(iproute2)
+    command -v faketime >/dev/null || missing+=(faketime)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -7,7 +7,7 @@ use tests::audit::{Log, verify_receipts};
 use tests::stage::Stage;
 
 /// Every receipt in the outbox verifies, every node has its leaf at its place, and nothing stands twice.
-async fn nothing_is_lost(stage: &Stage, reports: usize) {
+pub(crate) async fn nothing_is_lost(stage: &Stage, reports: usize) {
     let statuses = stage
         .cluster
         .settled(u64::try_from(reports + 1).unwrap())
@@ -52,12 +52,12 @@ async fn nothing_is_lost(stage: &Stage, reports: usize) {
 /// The leader is killed again and again, each time with reports under way; each report gets its receipt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_leader_loses_nothing() {
-    let mut stage = Stage::open(24).await.unwrap();
+    let stage = Stage::open(24).await.unwrap();
     for round in 0..4 {
         let leader = stage.cluster.leader().await.unwrap();
         let numbers = [0, 1, 2, 3, 4, 5].map(|n| round * 6 + n);
         let notes = numbers.map(|n| stage.note(n).unwrap());
-        let (desk, cluster) = (&stage.desk, &mut stage.cluster);
+        let (desk, cluster) = (&stage.desk, &stage.cluster);
         let reports = futures::future::try_join_all(notes.iter().map(|note| desk.send(note)));
         let (sent, killed) = tokio::join!(reports, cluster.kill(leader));
         killed.unwrap();
@@ -82,7 +82,7 @@ async fn a_killed_leader_loses_nothing() {
 /// All nodes are killed in the same moment, as in a power cut of the processes; what had a receipt is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_nodes_killed_at_once_lose_nothing() {
-    let mut stage = Stage::open(12).await.unwrap();
+    let stage = Stage::open(12).await.unwrap();
     for n in 0..8 {
         stage.report(n).await.unwrap();
     }
@@ -101,7 +101,7 @@ async fn all_nodes_killed_at_once_lose_nothing() {
 /// A minority acknowledges nothing, says that it is alive and not ready, and goes on when it is no minority.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_minority_acknowledges_nothing() {
-    let mut stage = Stage::open(4).await.unwrap();
+    let stage = Stage::open(4).await.unwrap();
     stage.report(0).await.unwrap();
     stage.cluster.kill(1).await.unwrap();
     stage.cluster.kill(2).await.unwrap();
@@ -136,11 +136,11 @@ async fn a_minority_acknowledges_nothing() {
 /// SIGTERM: the leader hands over, ends with 0, and reports go on meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_leader_hands_over() {
-    let mut stage = Stage::open(8).await.unwrap();
+    let stage = Stage::open(8).await.unwrap();
     stage.report(0).await.unwrap();
     let leader = stage.cluster.leader().await.unwrap();
     let notes = [1, 2, 3, 4].map(|n| stage.note(n).unwrap());
-    let (desk, cluster) = (&stage.desk, &mut stage.cluster);
+    let (desk, cluster) = (&stage.desk, &stage.cluster);
     let reports = futures::future::try_join_all(notes.iter().map(|note| desk.send(note)));
     let (sent, status) = tokio::join!(reports, cluster.stop(leader));
     assert_eq!(status.unwrap().code(), Some(0));
@@ -155,7 +155,7 @@ async fn a_stopped_leader_hands_over() {
 /// A node that was away gets what it missed, and its results are the others'.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_away_catches_up() {
-    let mut stage = Stage::open(16).await.unwrap();
+    let stage = Stage::open(16).await.unwrap();
     let leader = stage.cluster.leader().await.unwrap();
     let follower = stage
         .cluster

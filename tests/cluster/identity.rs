@@ -5,7 +5,7 @@ use std::path::Path;
 use tests::stage::Stage;
 
 /// Starts node 1, expects it to end with `code`, and gives back the one sentence it said.
-async fn refuses_to_start(stage: &mut Stage, code: i32) -> String {
+async fn refuses_to_start(stage: &Stage, code: i32) -> String {
     let log = stage.cluster.folder(1).unwrap().join("node.log");
     let before = std::fs::read_to_string(&log).unwrap_or_default().len();
     stage.cluster.start_node(1).unwrap();
@@ -21,7 +21,7 @@ async fn refuses_to_start(stage: &mut Stage, code: i32) -> String {
 }
 
 async fn a_night_then_stop(units: u64) -> Stage {
-    let mut stage = Stage::open(units).await.unwrap();
+    let stage = Stage::open(units).await.unwrap();
     for n in 0..usize::try_from(units).unwrap() {
         stage.report(n).await.unwrap();
     }
@@ -47,14 +47,14 @@ fn copy(from: &Path, to: &Path) {
 /// Another node's data directory, this node's keys.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_nodes_directory_is_refused() {
-    let mut stage = a_night_then_stop(2).await;
+    let stage = a_night_then_stop(2).await;
     let (one, two) = (
         stage.cluster.folder(1).unwrap(),
         stage.cluster.folder(2).unwrap(),
     );
     std::fs::remove_dir_all(one.join("data")).unwrap();
     copy(&two.join("data"), &one.join("data"));
-    let said = refuses_to_start(&mut stage, 78).await;
+    let said = refuses_to_start(&stage, 78).await;
     assert!(
         said.contains("node 2") || said.contains("ordinal 2"),
         "{said}"
@@ -64,7 +64,7 @@ async fn another_nodes_directory_is_refused() {
 /// Another node's key beside this node's directory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_key_is_refused() {
-    let mut stage = a_night_then_stop(2).await;
+    let stage = a_night_then_stop(2).await;
     let (one, two) = (
         stage.cluster.folder(1).unwrap(),
         stage.cluster.folder(2).unwrap(),
@@ -72,7 +72,7 @@ async fn a_wrong_key_is_refused() {
     for key in ["log.key", "cosigner.key"] {
         let own = std::fs::read(one.join(key)).unwrap();
         std::fs::copy(two.join(key), one.join(key)).unwrap();
-        let said = refuses_to_start(&mut stage, 78).await;
+        let said = refuses_to_start(&stage, 78).await;
         assert!(said.contains("key"), "{said}");
         std::fs::write(one.join(key), own).unwrap();
     }
@@ -81,7 +81,7 @@ async fn a_wrong_key_is_refused() {
 /// Bits of the log database are flipped, and one of its files is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_log_is_refused() {
-    let mut stage = a_night_then_stop(6).await;
+    let stage = a_night_then_stop(6).await;
     let data = stage.cluster.folder(1).unwrap().join("data");
     let keep = stage.folder().join("keep");
     copy(&data, &keep);
@@ -90,12 +90,12 @@ async fn a_damaged_log_is_refused() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
     std::fs::write(&log, bytes).unwrap();
-    refuses_to_start(&mut stage, 78).await;
+    refuses_to_start(&stage, 78).await;
 
     std::fs::remove_dir_all(&data).unwrap();
     copy(&keep, &data);
     std::fs::remove_file(log_file(&data)).unwrap();
-    refuses_to_start(&mut stage, 78).await;
+    refuses_to_start(&stage, 78).await;
 
     // The directory as it was is accepted.
     std::fs::remove_dir_all(&data).unwrap();
@@ -120,11 +120,11 @@ fn log_file(data: &Path) -> std::path::PathBuf {
 /// A port that somebody else listens on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_occupied_port_is_named() {
-    let mut stage = Stage::prepare(2, 3).unwrap();
+    let stage = Stage::prepare(2, 3).unwrap();
     let plan = stage.cluster.made.plan.nodes[0].clone();
     for address in [plan.api, plan.peers, plan.operations] {
         let _taken = std::net::TcpListener::bind(address).unwrap();
-        let said = refuses_to_start(&mut stage, 73).await;
+        let said = refuses_to_start(&stage, 73).await;
         assert!(said.contains(&address.to_string()), "{said}");
     }
 }
@@ -133,7 +133,7 @@ async fn an_occupied_port_is_named() {
 /// without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_directory_does_not_start_by_itself() {
-    let mut stage = a_night_then_stop(2).await;
+    let stage = a_night_then_stop(2).await;
     let data = stage.cluster.folder(1).unwrap().join("data");
     std::fs::remove_dir_all(&data).unwrap();
     for ordinal in stage.cluster.ordinals() {

@@ -2,13 +2,19 @@
 //! what a stranger could check.
 
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod levels;
+#[cfg(test)]
+mod network;
 #[cfg(test)]
 mod public_log;
 #[cfg(test)]

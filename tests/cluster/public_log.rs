@@ -503,7 +503,7 @@ async fn refusals(stage: &Stage, door: &Door, json: &[(&str, &str)]) {
 /// of it is in the public log. When they cosign again the receipt is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recorded_is_not_receipted() {
-    let mut stage = Stage::open(3).await.unwrap();
+    let stage = Stage::open(3).await.unwrap();
     stage.cluster.settled(1).await.unwrap();
     for ordinal in [2, 3] {
         stage.cluster.stop(ordinal).await.unwrap();

@@ -56,7 +56,7 @@ fn a_correction(laptop: &Laptop<'_>, path: &str, key: &str) {
 /// down is no reason to wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_evening() {
-    let mut stage = Stage::prepare(5, 3).unwrap();
+    let stage = Stage::prepare(5, 3).unwrap();
     let folder = stage.folder().to_path_buf();
     let outbox = folder.join("laptop");
     let (path, key) = sheet(&stage, 0, &folder);

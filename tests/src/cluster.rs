@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -18,6 +18,7 @@ use proto::v1::results_client::ResultsClient;
 use receipt::{Election, ElectionKind, NodeId};
 use tokio::time::Instant;
 
+use crate::net::Network;
 use crate::ports;
 use crate::process::NodeProcess;
 
@@ -45,6 +46,8 @@ pub struct Spec {
     pub folder: PathBuf,
     /// The `tally-node` program.
     pub binary: PathBuf,
+    /// The network that the nodes live in, one namespace each; the loopback address otherwise.
+    pub network: Option<Arc<Network>>,
 }
 
 /// A running cluster. Dropping it kills its processes and leaves its folder.
@@ -60,18 +63,20 @@ pub struct Cluster {
     pub connections: Connections,
     nodes: Vec<Node>,
     binary: PathBuf,
+    network: Option<Arc<Network>>,
 }
 
 #[derive(Debug)]
 struct Node {
     config: PathBuf,
-    process: Option<NodeProcess>,
+    /// Behind a lock, so that a node can be killed while chairs report.
+    process: Mutex<Option<NodeProcess>>,
 }
 
 impl Cluster {
     /// Makes the election, starts every node, and opens the log with the manifest.
     pub async fn start(spec: Spec) -> anyhow::Result<Self> {
-        let mut cluster = Self::prepare(spec)?;
+        let cluster = Self::prepare(spec)?;
         for ordinal in cluster.ordinals() {
             cluster.start_node(ordinal)?;
         }
@@ -83,7 +88,7 @@ impl Cluster {
     pub fn prepare(spec: Spec) -> anyhow::Result<Self> {
         let now = SystemClock::start().unix();
         let mut random = SeededRandom::new(spec.seed);
-        let plan = plan(spec.nodes, spec.roster, spec.rules, spec.witnesses, now)?;
+        let plan = plan(&spec, now)?;
         let made = Arc::new(election::make(plan, &mut random, now)?);
         let written = election::write(&made, &spec.folder, now)?;
         let election = Arc::new(Election::open(&made.bundle, made.fingerprint)?);
@@ -100,7 +105,7 @@ impl Cluster {
             .iter()
             .map(|config| Node {
                 config: config.clone(),
-                process: None,
+                process: Mutex::new(None),
             })
             .collect();
         Ok(Self {
@@ -110,6 +115,7 @@ impl Cluster {
             connections,
             nodes,
             binary: spec.binary,
+            network: spec.network,
         })
     }
 
@@ -153,39 +159,53 @@ impl Cluster {
     }
 
     /// Starts a node, on the disk it had if it ran before.
-    pub fn start_node(&mut self, ordinal: u64) -> anyhow::Result<()> {
+    pub fn start_node(&self, ordinal: u64) -> anyhow::Result<()> {
+        self.start_behind(ordinal, &[])
+    }
+
+    /// The same behind the words of a command that becomes the one behind it, such as `faketime`.
+    pub fn start_behind(&self, ordinal: u64, words: &[&str]) -> anyhow::Result<()> {
         let log = self.folder(ordinal)?.join("node.log");
         let binary = self.binary.clone();
-        let node = self.node_mut(ordinal)?;
-        ensure!(node.process.is_none(), "node {ordinal} runs already");
-        node.process = Some(NodeProcess::start(&binary, &node.config, &log)?);
+        let mut prefix = match &self.network {
+            Some(network) => network.prefix(ordinal)?,
+            None => Vec::new(),
+        };
+        prefix.extend(words.iter().map(|word| (*word).to_owned()));
+        let node = self.node(ordinal)?;
+        let mut process = node.process();
+        ensure!(process.is_none(), "node {ordinal} runs already");
+        *process = Some(NodeProcess::start(&prefix, &binary, &node.config, &log)?);
         Ok(())
     }
 
     /// SIGKILL.
-    pub async fn kill(&mut self, ordinal: u64) -> anyhow::Result<()> {
+    pub async fn kill(&self, ordinal: u64) -> anyhow::Result<()> {
         self.take(ordinal)?.kill().await
     }
 
     /// SIGTERM, and waits.
-    pub async fn stop(&mut self, ordinal: u64) -> anyhow::Result<ExitStatus> {
+    pub async fn stop(&self, ordinal: u64) -> anyhow::Result<ExitStatus> {
         self.take(ordinal)?.stop().await
     }
 
     /// Waits for a node that is expected to end by itself; also answers what it printed.
-    pub async fn ended(&mut self, ordinal: u64) -> anyhow::Result<(ExitStatus, String)> {
+    pub async fn ended(&self, ordinal: u64) -> anyhow::Result<(ExitStatus, String)> {
         let log = self.folder(ordinal)?.join("node.log");
         let ended = tokio::time::timeout(START, self.take(ordinal)?.ended());
         let status = ended.await.context("the node still runs")??;
         Ok((status, std::fs::read_to_string(log)?))
     }
 
-    /// The process of a node that runs.
-    pub fn process(&self, ordinal: u64) -> anyhow::Result<&NodeProcess> {
-        self.node(ordinal)?
-            .process
-            .as_ref()
-            .with_context(|| format!("node {ordinal} does not run"))
+    /// Does something with the process of a node that runs.
+    pub fn process<T>(
+        &self,
+        ordinal: u64,
+        work: impl FnOnce(&NodeProcess) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let process = self.node(ordinal)?.process();
+        let process = process.as_ref();
+        work(process.with_context(|| format!("node {ordinal} does not run"))?)
     }
 
     /// What every node says of itself, in the order of ordinals; `None` where one does not answer.
@@ -205,12 +225,41 @@ impl Cluster {
             .map(|status| status.ordinal)
     }
 
+    /// Who leads, and in which term.
+    pub async fn leadership(&self) -> Option<(u64, u64)> {
+        let statuses = self.statuses().await;
+        let leads = |status: &&v1::NodeStatus| status.role == "leader";
+        let leaders = statuses.iter().flatten().filter(leads);
+        // A leader that was deposed may not have heard of it.
+        leaders
+            .max_by_key(|status| status.term)
+            .map(|status| (status.ordinal, status.term))
+    }
+
+    /// Waits until a node holds all that the leader holds now.
+    pub async fn caught_up(&self, ordinal: u64) -> anyhow::Result<()> {
+        let tree_of = |statuses: &[Option<v1::NodeStatus>], ordinal| {
+            let mut statuses = statuses.iter().flatten();
+            let status = statuses.find(|status| status.ordinal == ordinal);
+            status.map(|status| status.tree_size)
+        };
+        let (leader, _) = self
+            .wait("a leader", START, async || self.leadership().await)
+            .await?;
+        let wanted = tree_of(&self.statuses().await, leader).unwrap_or_default();
+        self.wait("a node to catch up", START, async || {
+            let size = tree_of(&self.statuses().await, ordinal)?;
+            (size >= wanted).then_some(())
+        })
+        .await
+    }
+
     /// Waits until every running node has applied the same tree, of at least `size` leaves.
     pub async fn settled(&self, size: u64) -> anyhow::Result<Vec<v1::NodeStatus>> {
         let running = self
             .nodes
             .iter()
-            .filter(|node| node.process.is_some())
+            .filter(|node| node.process().is_some())
             .count();
         self.wait("every node to hold the same tree", START, async || {
             let statuses: Vec<_> = self.statuses().await.into_iter().flatten().collect();
@@ -227,12 +276,22 @@ impl Cluster {
 
     /// A node's results from its own state, released or not.
     pub async fn results(&self, ordinal: u64) -> anyhow::Result<v1::ResultsSnapshot> {
+        self.results_from(ordinal, true).await
+    }
+
+    /// The results of this moment, which a node gives only when a leader with a majority behind it
+    /// confirms them.
+    pub async fn results_now(&self, ordinal: u64) -> anyhow::Result<v1::ResultsSnapshot> {
+        self.results_from(ordinal, false).await
+    }
+
+    async fn results_from(&self, ordinal: u64, local: bool) -> anyhow::Result<v1::ResultsSnapshot> {
         let index = usize::try_from(ordinal)?
             .checked_sub(1)
             .context("ordinals begin at 1")?;
         let request = v1::GetResultsRequest {
             units: true,
-            local: true,
+            local,
             unreleased: true,
         };
         let ask = |channel| async move {
@@ -268,14 +327,14 @@ impl Cluster {
     pub fn leave_running(self) -> anyhow::Result<Vec<u32>> {
         self.nodes
             .into_iter()
-            .filter_map(|node| node.process)
+            .filter_map(|node| node.process().take())
             .map(NodeProcess::leave_running)
             .collect()
     }
 
-    fn take(&mut self, ordinal: u64) -> anyhow::Result<NodeProcess> {
-        self.node_mut(ordinal)?
-            .process
+    fn take(&self, ordinal: u64) -> anyhow::Result<NodeProcess> {
+        self.node(ordinal)?
+            .process()
             .take()
             .with_context(|| format!("node {ordinal} does not run"))
     }
@@ -293,32 +352,36 @@ impl Cluster {
             .get(index)
             .with_context(|| format!("there is no node {ordinal}"))
     }
+}
 
-    fn node_mut(&mut self, ordinal: u64) -> anyhow::Result<&mut Node> {
-        let index = usize::try_from(ordinal)?.wrapping_sub(1);
-        self.nodes
-            .get_mut(index)
-            .with_context(|| format!("there is no node {ordinal}"))
+impl Node {
+    fn process(&self) -> MutexGuard<'_, Option<NodeProcess>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn plan(
-    nodes: u64,
-    roster: Roster,
-    rules: Rules,
-    witnesses: Vec<WitnessPlan>,
-    now: note::UnixSeconds,
-) -> anyhow::Result<Plan> {
-    let mut ports = ports::free(usize::try_from(nodes * 3)?)?.into_iter();
-    let mut port = || ports.next().context("too few ports");
-    let nodes = (1..=nodes)
+fn plan(spec: &Spec, now: note::UnixSeconds) -> anyhow::Result<Plan> {
+    let mut ports = Vec::new();
+    if spec.network.is_none() {
+        ports = ports::free(usize::try_from(spec.nodes * 3)?)?;
+    }
+    let mut addresses = (1..=spec.nodes).map(|ordinal| {
+        if let Some(network) = &spec.network {
+            return network.addresses(ordinal);
+        }
+        let rest = ports.split_off(3);
+        let own = std::mem::replace(&mut ports, rest);
+        <[SocketAddr; 3]>::try_from(own).map_err(|_| anyhow::anyhow!("too few ports"))
+    });
+    let nodes = (1..=spec.nodes)
         .map(|ordinal| {
+            let [api, peers, operations] = addresses.next().context("too few addresses")??;
             Ok(NodePlan {
                 ordinal,
                 id: NodeId::parse(&format!("n{ordinal}")).context("name a node")?,
-                api: port()?,
-                peers: port()?,
-                operations: port()?,
+                api,
+                peers,
+                operations,
             })
         })
         .collect::<anyhow::Result<_>>()?;
@@ -326,13 +389,13 @@ fn plan(
         election: ElectionId::parse("rehearsal-2028")?,
         origin: Origin::parse_election("tally.example/rehearsal-2028").context("name the log")?,
         kind: ElectionKind::Rehearsal,
-        roster,
-        rules,
+        roster: spec.roster.clone(),
+        rules: spec.rules.clone(),
         nodes,
         opens: now,
         closes: note::UnixSeconds::new(now.get() + 6 * 3600),
         vouchers_per_unit: 1,
-        witnesses,
+        witnesses: spec.witnesses.clone(),
     })
 }
 

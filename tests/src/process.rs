@@ -17,14 +17,28 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// Starts `binary --config <config>`; what it prints goes to `log`, after what is there already.
-    pub fn start(binary: &Path, config: &Path, log: &Path) -> anyhow::Result<Self> {
+    /// Starts `binary --config <config>` behind the words of `prefix`, a command that becomes the one
+    /// behind it; what it prints goes to `log`, after what is there already.
+    pub fn start(
+        prefix: &[String],
+        binary: &Path,
+        config: &Path,
+        log: &Path,
+    ) -> anyhow::Result<Self> {
         let output = File::options()
             .create(true)
             .append(true)
             .open(log)
             .with_context(|| format!("open `{}`", log.display()))?;
-        let child = Command::new(binary)
+        let mut command = match prefix.split_first() {
+            None => Command::new(binary),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(binary);
+                command
+            }
+        };
+        let child = command
             .arg("--config")
             .arg(config)
             .stdin(Stdio::null())

@@ -14,6 +14,7 @@ use testkit::{Night, Scale};
 
 use crate::chairs::{Desk, Receipted, Sent};
 use crate::cluster::{Cluster, Spec, beside_this_program};
+use crate::net::Network;
 
 /// The seed of every small night: tests differ in what they do, not in who reports.
 const SEED: u64 = 7;
@@ -38,25 +39,41 @@ impl Stage {
 
     /// Starts three nodes that ask these outside witnesses.
     pub async fn open_with(units: u64, witnesses: Vec<WitnessPlan>) -> anyhow::Result<Self> {
-        let mut stage = Self::prepare_with(units, 3, witnesses)?;
-        for ordinal in stage.cluster.ordinals() {
-            stage.cluster.start_node(ordinal)?;
+        Self::prepare_with(units, 3, witnesses, None)?.run().await
+    }
+
+    /// Starts `nodes` nodes in a network of their own.
+    pub async fn open_in(network: Arc<Network>, units: u64, nodes: u64) -> anyhow::Result<Self> {
+        let stage = Self::prepare_with(units, nodes, Vec::new(), Some(network))?;
+        stage.run().await
+    }
+
+    /// Starts every node and opens the log.
+    pub async fn run(self) -> anyhow::Result<Self> {
+        for ordinal in self.cluster.ordinals() {
+            self.cluster.start_node(ordinal)?;
         }
-        stage.cluster.initialize().await?;
-        Ok(stage)
+        self.cluster.initialize().await?;
+        Ok(self)
     }
 
     /// Nodes without outside witnesses, with nothing started yet.
     pub fn prepare(units: u64, nodes: u64) -> anyhow::Result<Self> {
-        Self::prepare_with(units, nodes, Vec::new())
+        Self::prepare_with(units, nodes, Vec::new(), None)
     }
 
-    /// The same with witnesses.
-    fn prepare_with(units: u64, nodes: u64, witnesses: Vec<WitnessPlan>) -> anyhow::Result<Self> {
+    /// The same with witnesses, or in a network of their own.
+    fn prepare_with(
+        units: u64,
+        nodes: u64,
+        witnesses: Vec<WitnessPlan>,
+        network: Option<Arc<Network>>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("tally-test-").tempdir()?;
         let night = Night::generate(SEED, &Scale::units(units));
         let cluster = Cluster::prepare(Spec {
             witnesses,
+            network,
             nodes,
             roster: night.roster.clone(),
             rules: night.rules.clone(),

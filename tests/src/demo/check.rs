@@ -10,6 +10,7 @@ use super::night::Course;
 use crate::audit::{Log, Receipts, same_results, verify_receipts};
 use crate::cluster::Cluster;
 use crate::exports;
+use crate::process::NodeProcess;
 
 /// What the checks found.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub(super) async fn after_the_night(
     let resident_kib = cluster
         .ordinals()
         .into_iter()
-        .map(|ordinal| cluster.process(ordinal)?.resident_kib())
+        .map(|ordinal| cluster.process(ordinal, NodeProcess::resident_kib))
         .collect::<anyhow::Result<_>>()?;
     // After the memory at rest was read: writing and checking four files takes some of its own.
     let exports = exports::check(cluster, &recomputed.tables).await?;

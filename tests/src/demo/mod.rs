@@ -29,6 +29,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Summary> {
         options.nodes
     ));
     let spec = Spec {
+        network: None,
         witnesses: Vec::new(),
         nodes: options.nodes,
         roster: night.roster.clone(),
