@@ -21,3 +21,5 @@ mod public_log;
 mod recovery;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod soak;

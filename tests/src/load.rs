@@ -40,6 +40,15 @@ pub struct Seen {
     pub receipts: Vec<Duration>,
 }
 
+impl Seen {
+    /// From the first receipt to the last.
+    pub fn lasted(&self) -> Duration {
+        let (first, last) = (self.receipts.first(), self.receipts.last());
+        let times = first.zip(last);
+        times.map_or(Duration::ZERO, |(first, last)| last.saturating_sub(*first))
+    }
+}
+
 /// The receipts as they come in, for whoever acts on the cluster meanwhile.
 #[derive(Debug, Default)]
 pub struct Tally {
