@@ -38,10 +38,10 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// The sheet with one more in the room, so that it says something else.
-fn one_more(stage: &Stage, n: usize, path: &str) {
+/// The sheet with so many more in the room, so that it says something else.
+fn more(stage: &Stage, n: usize, path: &str, people: u64) {
     let (unit, mut worksheet) = stage.unit(n).unwrap();
-    worksheet.attendees = People::new(worksheet.attendees.get() + 1).unwrap();
+    worksheet.attendees = People::new(worksheet.attendees.get() + people).unwrap();
     let sheet = serde_json::to_string(&Sheet::of(&unit, &worksheet)).unwrap();
     std::fs::write(path, sheet).unwrap();
 }
@@ -82,7 +82,7 @@ async fn a_lost_chairs_key_is_replaced_and_the_new_one_reports() {
     assert!(std::fs::read(&pdf).unwrap().starts_with(b"%PDF"));
     // With one hand on it nothing has changed: the new key is nobody's yet.
     let submit = ["submit", &path, "--yes", "--key"];
-    let refused = chair.json(&[&submit[..], &[&new]].concat(), 4);
+    let refused = second.json(&[&submit[..], &[&new]].concat(), 4);
     assert_eq!(code(&refused), "unknown_key", "{refused}");
 
     let signed = second.json(&["sign", note, "--key", &registrars[1], "--yes"], 0);
@@ -123,7 +123,7 @@ async fn a_stolen_key_is_revoked_and_what_it_signed_is_held() {
     assert_eq!(replaced["sent"][0]["act"], "enrol", "{replaced}");
     assert_eq!(replaced["sent"][1]["act"], "revoke", "{replaced}");
     assert_eq!(row(&laptop, unit.as_str())["standing"], "held");
-    one_more(&stage, 0, &path);
+    more(&stage, 0, &path, 1);
     let refused = laptop.json(&["correct", &path, "--key", &old, "--yes"], 4);
     assert_eq!(code(&refused), "revoked_key", "{refused}");
     let corrected = laptop.json(&["correct", &path, "--key", &new, "--yes"], 0);
@@ -132,7 +132,7 @@ async fn a_stolen_key_is_revoked_and_what_it_signed_is_held() {
     let newest = files.named("newest.key");
     let again = replace(&laptop, &["--unit", unit.as_str()], &newest, two);
     assert_eq!(again["replaces"], replaced["id"], "{again}");
-    one_more(&stage, 0, &path);
+    more(&stage, 0, &path, 2);
     let refused = laptop.json(&["correct", &path, "--key", &new, "--yes"], 4);
     assert_eq!(code(&refused), "revoked_key", "{refused}");
 }
@@ -168,10 +168,11 @@ async fn a_report_by_telephone_needs_two_operators_and_uses_up_its_voucher() {
     let receipt = sent["receipt"].as_str().unwrap();
     laptop.json(&["receipt", "verify", receipt], 0);
 
-    one_more(
+    more(
         &stage,
         0,
         &files.named(&format!("{}.json", stage.unit(0).unwrap().0)),
+        1,
     );
     let refused = phone("correct", 0, &mine[0], &operators[..2], 4);
     assert_eq!(code(&refused), "voucher_used", "{refused}");

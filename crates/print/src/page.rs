@@ -18,6 +18,11 @@ const CODE: f32 = 170.0;
 /// The type of the banner where the paper is wide enough for it.
 const BANNER: f32 = 44.0;
 
+const TITLE: f32 = 22.0;
+
+/// Room for a group's number before it.
+const NUMBER: f32 = 22.0;
+
 /// Groups in one column: what is read is found again at a glance.
 const COLUMN: usize = 7;
 
@@ -38,10 +43,17 @@ pub(crate) fn draw(card: &Card, paper: Paper) -> Result<Vec<u8>, TooLarge> {
         let size = BANNER.min(sheet.width / type_width(&card.banner));
         sheet.line(BOLD, size, MARGIN, &card.banner);
     }
-    sheet.line(BOLD, 22.0, MARGIN, &card.title);
+    let size = TITLE.min(sheet.width / type_width(&card.title));
+    sheet.line(BOLD, size, MARGIN, &card.title);
     sheet.y -= 6.0;
-    for (name, value) in &card.facts {
-        sheet.paragraph(12.0, &format!("{name}: {value}"));
+    for (place, (name, value)) in card.facts.iter().enumerate() {
+        // Whose envelope it is has to be seen from afar; the rest is read when it is needed.
+        let (font, size) = if place == 0 {
+            (BOLD, 15.0)
+        } else {
+            (PLAIN, 12.0)
+        };
+        sheet.paragraph(font, size, &format!("{name}: {value}"));
     }
     sheet.y -= 14.0;
     let top = sheet.y;
@@ -53,21 +65,20 @@ pub(crate) fn draw(card: &Card, paper: Paper) -> Result<Vec<u8>, TooLarge> {
     let mut lowest = sheet.y;
     for (first, column) in (0..).step_by(COLUMN).zip(card.groups.chunks(COLUMN)) {
         sheet.y = top;
-        let lines = (first + 1..).zip(column);
-        let lines: Vec<String> = lines
-            .map(|(number, group)| format!("{number:>2} {group}"))
-            .collect();
-        for line in &lines {
-            sheet.line(TYPED, GROUPS, left, line);
+        for (number, group) in (first + 1..).zip(column) {
+            // The number is in another type, so that nobody reads or types it with the group.
+            let typed = left + NUMBER;
+            sheet.line(TYPED, GROUPS, typed, group);
+            sheet.beside(PLAIN, 10.0, left, &format!("{number}."));
         }
-        let longest = lines.iter().map(|line| line.chars().count()).max();
+        let longest = column.iter().map(|group| group.chars().count()).max();
         let longest = u16::try_from(longest.unwrap_or(0)).unwrap_or(u16::MAX);
-        left += f32::from(longest) * GROUP_CHARACTER + 30.0;
+        left += NUMBER + f32::from(longest) * GROUP_CHARACTER + 30.0;
         lowest = lowest.min(sheet.y);
     }
     sheet.y = lowest - 20.0;
     for paragraph in &card.advice {
-        sheet.paragraph(11.0, paragraph);
+        sheet.paragraph(PLAIN, 12.5, paragraph);
         sheet.y -= 10.0;
     }
     Ok(sheet.content.finish().into_vec())
@@ -84,6 +95,11 @@ struct Sheet {
 impl Sheet {
     fn line(&mut self, font: Name<'_>, size: f32, x: f32, text: &str) {
         self.y -= size * 1.3;
+        self.beside(font, size, x, text);
+    }
+
+    /// Text on the line that was written last.
+    fn beside(&mut self, font: Name<'_>, size: f32, x: f32, text: &str) {
         self.content
             .begin_text()
             .set_font(font, size)
@@ -92,10 +108,10 @@ impl Sheet {
             .end_text();
     }
 
-    /// Plain type in as many lines as it takes, broken between words.
-    fn paragraph(&mut self, size: f32, text: &str) {
+    /// As many lines as it takes, broken between words.
+    fn paragraph(&mut self, font: Name<'_>, size: f32, text: &str) {
         for line in wrapped(text, self.width / size) {
-            self.line(PLAIN, size, MARGIN, &line);
+            self.line(font, size, MARGIN, &line);
         }
     }
 

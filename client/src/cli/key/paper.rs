@@ -31,7 +31,7 @@ fn banner(election: &Election) -> String {
 pub(super) fn card(election: &Election, place: &str, slot: Slot, key: &SignerKey) -> Card {
     let (title, advice) = match slot {
         Slot::A => (
-            "Chair's key card (a)",
+            "Chair's key card (a) / Tarjeta del presidente",
             [
                 "This card signs your precinct's report: scan the code, or type the 13 groups where \
                  the program asks for the card. Show it to nobody and photograph it never. If it is \
@@ -42,7 +42,7 @@ pub(super) fn card(election: &Election, place: &str, slot: Slot, key: &SignerKey
             ],
         ),
         Slot::B => (
-            "Sealed spare (b)",
+            "Sealed spare (b) / Tarjeta de reserva",
             [
                 "Open this envelope only if the chair's own card is lost or does not work. It works \
                  at once, and from its first report on the chair's own card counts no longer. Tell \
@@ -53,7 +53,7 @@ pub(super) fn card(election: &Election, place: &str, slot: Slot, key: &SignerKey
             ],
         ),
         Slot::S => (
-            "Secretary's key card (s)",
+            "Secretary's key card (s) / Tarjeta del secretario",
             [
                 "This card confirms what the secretary read from the sheet, without looking at the \
                  chair's report. Scan the code, or type the 13 groups where the program asks for the \
@@ -64,7 +64,23 @@ pub(super) fn card(election: &Election, place: &str, slot: Slot, key: &SignerKey
             ],
         ),
     };
-    key_card(election, title, ("unit / precinto", place), key, advice)
+    let verb = match slot {
+        Slot::A | Slot::B => "submit",
+        Slot::S => "attest",
+    };
+    let named = key.verifier().name().as_str();
+    let short = named.split_once('/').map_or(named, |(_, short)| short);
+    let mut card = key_card(election, title, ("unit / precinto", place), key, advice);
+    let command = format!("tally {verb} --card {short}");
+    card.facts.push(("command / orden".to_owned(), command));
+    card.facts.push(telephone());
+    card
+}
+
+/// Who is called when something goes wrong: stamped or written on before the envelope is sealed.
+fn telephone() -> (String, String) {
+    let line = "_".repeat(24);
+    ("headquarters / sede, tel.".to_owned(), line)
 }
 
 /// The card of a key of headquarters.
@@ -78,7 +94,13 @@ pub(super) fn role_card(election: &Election, role: Role, key: &SignerKey) -> Car
          alguien la vio, avise de inmediato a un registrador.",
     ];
     let place = ("role / función", role.as_str());
-    key_card(election, "Key card of headquarters", place, key, advice)
+    key_card(
+        election,
+        "Key card of headquarters / Tarjeta de la sede",
+        place,
+        key,
+        advice,
+    )
 }
 
 fn key_card(
@@ -113,10 +135,11 @@ pub(super) fn vouchers(
     let text = files::read_text(&folder.join(format!("{unit}.vouchers")))?;
     Ok(Card {
         banner: banner(election),
-        title: "Vouchers for reports by telephone".to_owned(),
+        title: "Vouchers for telephone reports / Vales por teléfono".to_owned(),
         facts: vec![
             ("unit / precinto".to_owned(), place.to_owned()),
             ("election / elección".to_owned(), election.id().to_string()),
+            telephone(),
         ],
         scan: None,
         groups: text.lines().map(str::to_owned).collect(),

@@ -63,12 +63,23 @@ pub(crate) struct Replace {
     /// The public half of the old key, where more than one could be meant.
     #[arg(long, value_name = "FILE")]
     replaces: Option<PathBuf>,
-    /// Where to write the new secret; the file must not exist.
-    #[arg(long, value_name = "FILE", required_unless_present = "verifier")]
-    out: Option<PathBuf>,
     /// The public half of the new key, which its holder made.
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     verifier: Option<PathBuf>,
+    #[command(flatten)]
+    made: Made,
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    act: Act,
+}
+
+/// Where a key that is made here goes.
+#[derive(Debug, Args)]
+struct Made {
+    /// Where to write the new secret; the file must not exist.
+    #[arg(long, value_name = "FILE", required_unless_present = "verifier")]
+    out: Option<PathBuf>,
     /// Also print the new key's card into this PDF.
     #[arg(long, value_name = "FILE", requires = "out")]
     print_card: Option<PathBuf>,
@@ -81,10 +92,6 @@ pub(crate) struct Replace {
     /// A file with the passphrase for the new key.
     #[arg(long, value_name = "FILE", requires = "encrypt")]
     new_passphrase_file: Option<PathBuf>,
-    #[command(flatten)]
-    why: Why,
-    #[command(flatten)]
-    act: Act,
 }
 
 /// The key that comes in.
@@ -105,7 +112,7 @@ impl Replace {
     pub(crate) fn run(mut self: Box<Self>, output: Output) -> Outcome {
         let place = self.place()?;
         // Where a second hand is missing, the notes go beside the new key.
-        let stem = self.out.as_ref().or(self.verifier.as_ref());
+        let stem = self.made.out.as_ref().or(self.verifier.as_ref());
         let notes = match (&self.act.going.sign_only, stem) {
             (Some(file), _) => file.clone(),
             (None, Some(stem)) => stem.with_extension("note"),
@@ -115,7 +122,11 @@ impl Replace {
         if hands == 1 && !self.act.going.dry_run {
             self.act.going.sign_only = Some(notes);
         }
-        let written = [&self.out, &self.print_card, &self.act.going.sign_only];
+        let written = [
+            &self.made.out,
+            &self.made.print_card,
+            &self.act.going.sign_only,
+        ];
         let there = written.into_iter().flatten().find(|file| file.exists());
         if let Some(file) = there {
             return Err(
@@ -144,12 +155,8 @@ impl Replace {
             person,
             stolen,
             replaces,
-            out,
             verifier,
-            print_card,
-            paper,
-            encrypt,
-            new_passphrase_file,
+            made,
             why,
             act,
             ..
@@ -178,24 +185,8 @@ impl Replace {
         office.confirm("Make the new key and sign this?")?;
 
         let mut told = Replaced::of(&place, key.verifier(), old.as_ref(), &leaves);
-        if let (NewKey::Here(key), Some(out)) = (key, &out) {
-            let pdf = card(&office.election, &place, &key, paper)?;
-            let secret = SecretKey::Signer(*key);
-            let passphrases = Passphrases {
-                files: new_passphrase_file.into_iter().collect(),
-            };
-            let text = if encrypt {
-                passphrases.seal(output, &secret)?
-            } else {
-                secret.to_plain()
-            };
-            // The key is on disk before the first hand lets it in: no leaf names a key that is gone.
-            secrets::write_new(out, &text)?;
-            told.key_file = Some(out.display().to_string());
-            if let Some(file) = &print_card {
-                files::write_private(file, &pdf)?;
-                told.card = Some(file.display().to_string());
-            }
+        if let NewKey::Here(key) = key {
+            made.keep(&office, &place, *key, &mut told)?;
         }
         let notes = leaves.all().map(|leaf| office.sign(leaf, Vec::new()));
         let notes = notes.collect::<Outcome<Vec<_>>>()?;
@@ -207,6 +198,39 @@ impl Replace {
             None => carry(&office, &notes, &mut told).await?,
         }
         told.tell(output)
+    }
+}
+
+impl Made {
+    /// Writes the key, and its card. The key is on disk before the first hand lets it in: no leaf
+    /// names a key that is gone.
+    fn keep(
+        self,
+        office: &Office,
+        place: &Place,
+        key: SignerKey,
+        told: &mut Replaced,
+    ) -> Outcome<()> {
+        let Some(out) = self.out else {
+            return Ok(());
+        };
+        let pdf = card(&office.election, place, &key, self.paper)?;
+        let secret = SecretKey::Signer(key);
+        let passphrases = Passphrases {
+            files: self.new_passphrase_file.into_iter().collect(),
+        };
+        let text = if self.encrypt {
+            passphrases.seal(office.output, &secret)?
+        } else {
+            secret.to_plain()
+        };
+        secrets::write_new(&out, &text)?;
+        told.key_file = Some(out.display().to_string());
+        if let Some(file) = self.print_card {
+            files::write_private(&file, &pdf)?;
+            told.card = Some(file.display().to_string());
+        }
+        Ok(())
     }
 }
 
