@@ -251,3 +251,101 @@ async fn a_witness_that_refuses_or_is_away_costs_no_receipt() {
         assert_eq!(receipt.level(), ReceiptLevel::Receipt);
     }
 }
+
+/// `tally` with `--json` on a campaign's machine: how it ended, and what it said.
+async fn tally(stage: &Stage, words: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let nodes = stage.cluster.made.plan.nodes.iter();
+    let nodes: Vec<String> = nodes.map(|node| node.api.to_string()).collect();
+    let binary = tests::cluster::beside_this_program("tally").unwrap();
+    let output = tokio::process::Command::new(binary)
+        .args(words)
+        .arg("--json")
+        .env("TALLY_NODES", nodes.join(","))
+        .env("TALLY_BUNDLE", &stage.cluster.written.bundle)
+        .env(
+            "TALLY_FINGERPRINT",
+            stage.cluster.made.fingerprint.to_string(),
+        )
+        .env("TALLY_CA", &stage.cluster.written.authority)
+        .output()
+        .await
+        .unwrap();
+    let answer = serde_json::from_slice(&output.stdout).unwrap();
+    (output.status.code(), answer)
+}
+
+/// Asks for the final form of a receipt file until the names that are missing are these.
+async fn upgrade_waits_for(stage: &Stage, file: &str, nodes: &[&str], witnesses: &[&str]) {
+    let patience = Duration::from_secs(20);
+    let named = async || {
+        let (code, answer) = tally(stage, &["receipt", "upgrade", file]).await;
+        assert_eq!(code, Some(11), "{answer}");
+        let missing = &answer["waiting"][0]["missing"];
+        let expected = missing["nodes"] == serde_json::json!(nodes)
+            && missing["witnesses"] == serde_json::json!(witnesses);
+        expected.then_some(())
+    };
+    stage
+        .cluster
+        .wait("those names", patience, named)
+        .await
+        .unwrap();
+}
+
+/// Nobody has to guess why a receipt is not final: `upgrade` and `fetch` name the witness and the node that have not
+/// signed, and when they have, the file is replaced by its final form.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_name_who_has_not_signed() {
+    let campaign = Campaign::prepare().await;
+    let mut stage = Stage::open_with(12, vec![campaign.plan.clone()])
+        .await
+        .unwrap();
+    let receipt = stage.report(0).await.unwrap().receipt;
+    let file = stage.folder().join("first.receipt").display().to_string();
+    std::fs::write(&file, receipt.to_bytes()).unwrap();
+    upgrade_waits_for(&stage, &file, &[], &["w1"]).await;
+    assert_eq!(std::fs::read(&file).unwrap(), receipt.to_bytes());
+    let (index, out) = (receipt.index().to_string(), format!("{file}.final"));
+    let fetch = [
+        "receipt", "fetch", &index, "--level", "final", "--out", &out,
+    ];
+    let (code, answer) = tally(&stage, &fetch).await;
+    assert_eq!(code, Some(11), "{answer}");
+    let why = answer.to_string();
+    assert!(why.contains("outside witness w1 has not signed"), "{why}");
+    assert!(!std::path::Path::new(&out).exists());
+
+    let leader = stage.cluster.leader().await.unwrap();
+    let ordinals = stage.cluster.ordinals();
+    let down = *ordinals.iter().find(|ordinal| **ordinal != leader).unwrap();
+    stage.cluster.kill(down).await.unwrap();
+    let second = stage.report(1).await.unwrap().receipt;
+    let later = stage.folder().join("second.receipt").display().to_string();
+    std::fs::write(&later, second.to_bytes()).unwrap();
+    let node = format!("n{down}");
+    upgrade_waits_for(&stage, &later, &[&node], &["w1"]).await;
+
+    stage.cluster.start_node(down).unwrap();
+    let running = campaign.start(&stage);
+    let all = ["receipt", "upgrade", &file, &later];
+    let reached = async || {
+        let (code, answer) = tally(&stage, &all).await;
+        (code == Some(0)).then_some(answer)
+    };
+    let patience = Duration::from_secs(20);
+    let waited = stage.cluster.wait("the final level", patience, reached);
+    let answer = waited.await.unwrap();
+    assert_eq!(answer["final"], serde_json::json!([file, later]));
+    for (path, before) in [(&file, &receipt), (&later, &second)] {
+        let bytes = std::fs::read(path).unwrap();
+        let found = UnverifiedReceipt::parse(&bytes).unwrap();
+        let verification = found.verify(&stage.cluster.election);
+        let found = verification.receipt().unwrap();
+        assert_eq!(found.level(), ReceiptLevel::Final);
+        assert_eq!(found.entry(), before.entry());
+    }
+    let (code, answer) = tally(&stage, &fetch).await;
+    assert_eq!(code, Some(0), "{answer}");
+    assert_eq!(answer["level"], "final", "{answer}");
+    drop(running);
+}

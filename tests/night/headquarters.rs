@@ -9,20 +9,7 @@ use client::sheet::Sheet;
 use serde_json::Value;
 use tests::stage::Stage;
 
-use crate::laptop::{Laptop, sheet};
-
-/// The keys of the people of a role, in the order of their names.
-fn keys(stage: &Stage, role: &str) -> Vec<String> {
-    let folder = stage.cluster.written.folder.join("keys").join(role);
-    let mut keys: Vec<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "key"))
-        .map(|path| path.display().to_string())
-        .collect();
-    keys.sort();
-    keys
-}
+use crate::laptop::{Laptop, keys, row, sheet};
 
 /// A chair's report by number; the attendance may be written wrong.
 fn report(laptop: &Laptop<'_>, n: usize, folder: &Path, fewer_signed_in: bool) -> String {
@@ -42,13 +29,6 @@ fn report(laptop: &Laptop<'_>, n: usize, folder: &Path, fewer_signed_in: bool) -
 fn strings<'v>(value: &'v Value, list: &str) -> Vec<&'v str> {
     let all = value[list].as_array().unwrap().iter();
     all.map(|one| one.as_str().unwrap()).collect()
-}
-
-/// The unit's row of the results, as the state has it.
-fn row(laptop: &Laptop<'_>, unit: &str) -> Value {
-    let results = laptop.json(&["results", "--units", "--unreleased"], 0);
-    let mut units = results["units"].as_array().unwrap().iter();
-    units.find(|row| row["unit"] == unit).unwrap().clone()
 }
 
 /// The held sheet is settled by a reviewer, and a dispute stands beside it until it is answered.

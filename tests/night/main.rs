@@ -5,4 +5,8 @@ mod evening;
 #[cfg(test)]
 mod headquarters;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod laptop;
+#[cfg(test)]
+mod recovery;

@@ -21,7 +21,7 @@ use super::hands::{self, Hands};
 use super::output::Output;
 use super::secrets::Passphrases;
 use super::send::{self, Sent};
-use super::{files, trust, words};
+use super::{files, key, trust, words};
 use crate::chair;
 use crate::client::Client;
 use crate::clock::{Clock as _, SystemClock};
@@ -38,10 +38,14 @@ pub(crate) struct Act {
         long = "key",
         env = "TALLY_KEY",
         value_name = "FILE",
-        required = true,
+        required_unless_present = "cards",
         hide_env_values = true
     )]
     pub(crate) keys: Vec<PathBuf>,
+    /// Sign straight from this key's card, which is asked for at the prompt: the name that it says,
+    /// or the unit alone for its chair.
+    #[arg(long = "card", value_name = "NAME")]
+    pub(crate) cards: Vec<String>,
     #[command(flatten)]
     pub(crate) going: Going,
 }
@@ -130,7 +134,16 @@ impl Act {
             .iter()
             .map(|file| self.going.passphrases.signer(output, file))
             .collect::<Outcome<Vec<_>>>()?;
-        self.going.open(output, keys).await
+        let mut office = self.going.open(output, keys).await?;
+        if self.cards.len() > 1 && !output.can_ask() {
+            return Err(Failure::new(Exit::Usage, "standard input is one card")
+                .now("do it at a terminal, which asks for each card"));
+        }
+        for card in &self.cards {
+            let key = key::from_card(output, &office.election, card)?;
+            office.keys.push(key);
+        }
+        Ok(office)
     }
 
     /// Asks, signs, keeps and sends the act that `leaf` makes of a header: the whole of a verb that
@@ -245,6 +258,15 @@ impl Office {
         if self.going.dry_run {
             return self.plan(leaf, hands).map(Carried::Ended);
         }
+        let note = self.sign(leaf, before)?;
+        match &self.going.sign_only {
+            Some(file) => self.write(file, leaf, &note, hands).map(Carried::Ended),
+            None => self.send(&note).await.map(Box::new).map(Carried::Sent),
+        }
+    }
+
+    /// The note of a leaf, with the hands of those before and of the keys here.
+    pub(crate) fn sign(&self, leaf: &Leaf, before: Vec<SignatureLine>) -> Outcome<SignedNote> {
         let text = leaf.text();
         let mut signatures = before;
         signatures.extend(self.keys.iter().map(|key| key.sign(&text)));
@@ -255,10 +277,7 @@ impl Office {
         Leaf::parse(&note).map_err(|error| {
             Failure::new(Exit::Usage, "this act cannot be written as a note").because(&error)
         })?;
-        match &self.going.sign_only {
-            Some(file) => self.write(file, leaf, &note, hands).map(Carried::Ended),
-            None => self.send(&note).await.map(Box::new).map(Carried::Sent),
-        }
+        Ok(note)
     }
 
     /// Keeps a note and carries it to the cluster.

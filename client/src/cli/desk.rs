@@ -141,12 +141,17 @@ impl Desk {
             let Some((note, submission)) = self.own_report(&entry.note) else {
                 continue;
             };
+            // What a key that was replaced signed and nobody took is not sent again with another key.
+            let refused = matches!(entry.state, State::Refused(_));
+            if refused && !self.signs_like(&note) {
+                continue;
+            }
             let figures = &submission.figures;
             let same_way = submission.channel == self.channel && submission.voucher == self.voucher;
             if same_way && figures.worksheet == *worksheet && figures.evidence == self.evidence {
                 return Ok(Some(note));
             }
-            if !matches!(entry.state, State::Refused(_)) {
+            if !refused {
                 other = Some(entry.name);
             }
         }
@@ -165,6 +170,14 @@ impl Desk {
             )),
             None => Ok(None),
         }
+    }
+
+    /// Whether every key at this desk has signed the note.
+    fn signs_like(&self, note: &SignedNote) -> bool {
+        self.office.keys.iter().all(|key| {
+            let mut lines = note.signatures().iter();
+            lines.any(|line| key.verifier().claims(line))
+        })
     }
 
     fn own_report(&self, bytes: &[u8]) -> Option<(SignedNote, Submission)> {

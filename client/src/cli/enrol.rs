@@ -75,7 +75,8 @@ impl Enrol {
     }
 }
 
-fn role(text: &str) -> Result<Role, String> {
+/// Reads a role that can be enrolled.
+pub(crate) fn role(text: &str) -> Result<Role, String> {
     Role::parse(text)
         .filter(|role| *role != Role::Authority)
         .ok_or_else(|| {

@@ -1,6 +1,10 @@
 //! `tally key`: a person's key, made where it will be used, and its way onto paper and back.
 
 mod cards;
+mod holder;
+mod paper;
+mod replace;
+mod typed;
 
 use std::path::PathBuf;
 
@@ -16,6 +20,8 @@ use super::output::Output;
 use super::secrets::{self, Passphrases};
 use crate::random::{Random as _, SystemRandom};
 
+pub(crate) use typed::signer as from_card;
+
 /// Make a key, or show the public half of one.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -27,6 +33,7 @@ pub(crate) enum Verb {
     Encrypt(Encrypt),
     Cards(cards::Cards),
     FromCard(cards::FromCard),
+    Replace(Box<replace::Replace>),
 }
 
 /// Make a new secret key and print its public half.
@@ -102,6 +109,7 @@ impl Verb {
             Verb::Encrypt(encrypt) => encrypt.run(output),
             Verb::Cards(cards) => cards.run(output),
             Verb::FromCard(card) => card.run(output),
+            Verb::Replace(replace) => replace.run(output),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod code;
 mod convert;
 mod current;
+mod missing;
 mod page;
 mod qr;
 mod upgrade;

@@ -1,12 +1,12 @@
 //! `tally sign`: the second hand of an act that was signed elsewhere first.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use note::SignedNote;
 use receipt::Leaf;
 
-use super::acts::{Act, Going};
+use super::acts::{Act, Going, Office};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::output::Output;
@@ -23,10 +23,12 @@ is sent as it is.
 Examples:
   tally publish --all --reason 'first results' --key publisher-1.key --sign-only all.note
   tally sign all.note --key publisher-2.key
+  tally sign new.note new.revoke.note --key registrar-2.key
   tally sign all.note --dry-run                       # only says what it says")]
 pub(crate) struct Sign {
-    /// The note, as --sign-only wrote it.
-    note: PathBuf,
+    /// The notes, as --sign-only or `tally key replace` wrote them; signed one after the other.
+    #[arg(required = true, value_name = "NOTE")]
+    notes: Vec<PathBuf>,
     /// The secret key that signs; may be given several times.
     #[arg(
         long = "key",
@@ -35,6 +37,9 @@ pub(crate) struct Sign {
         hide_env_values = true
     )]
     keys: Vec<PathBuf>,
+    /// Sign straight from this key's card, which is asked for at the prompt.
+    #[arg(long = "card", value_name = "NAME")]
+    cards: Vec<String>,
     #[command(flatten)]
     going: Going,
 }
@@ -45,39 +50,61 @@ impl Sign {
     }
 
     async fn sign(self, output: Output) -> Outcome {
-        let no_note = || {
-            Failure::new(
-                Exit::Usage,
-                format!("`{}` is not a signed note", self.note.display()),
-            )
-            .now("the file is written by --sign-only; have it copied again, byte for byte")
-        };
-        let note = SignedNote::parse(&files::read(&self.note)?)
-            .map_err(|error| no_note().because(&error))?;
-        let leaf = Leaf::parse(&note).map_err(|error| no_note().because(&error))?;
+        if self.notes.len() > 1 && self.going.sign_only.is_some() {
+            return Err(
+                Failure::new(Exit::Usage, "--sign-only names one file for several notes")
+                    .now("sign each note with a command of its own"),
+            );
+        }
+        let notes = self.notes.iter().map(|file| read(file));
+        let notes = notes.collect::<Outcome<Vec<_>>>()?;
         let act = Act {
             keys: self.keys,
+            cards: self.cards,
             going: self.going,
         };
         let office = act.open(output).await?;
-        if !leaf.is_of(office.election.id(), office.election.genesis()) {
-            return Err(
-                Failure::new(Exit::Usage, "this note is of another election").now(
-                    "check the bundle or the fingerprint; a rehearsal's note counts only there",
-                ),
-            );
+        let mut exit = Exit::Done;
+        for (note, leaf) in &notes {
+            // One that is refused keeps no other from going on: a stolen key has to stop.
+            let ended = add_hand(&office, note, leaf).await?;
+            exit = if exit == Exit::Done { ended } else { exit };
         }
-        let before = note.signatures().to_vec();
-        let names: Vec<&str> = before.iter().map(|line| line.name.as_str()).collect();
-        output.say(&format!("signed so far by {}", names.join(" and ")));
-        if office.keys.is_empty() && office.going.sign_only.is_none() && !office.going.dry_run {
-            // The bytes as they are: nothing is added, so nothing is put together anew.
-            office.hands(&leaf, &before)?;
-            office.say(&leaf);
-            office.confirm("Send it as it is?")?;
-            let sent = office.send(&note).await?;
-            return send::tell(output, &sent);
-        }
-        office.settle("Sign and send it?", &leaf, before).await
+        Ok(exit)
     }
+}
+
+fn read(file: &Path) -> Outcome<(SignedNote, Leaf)> {
+    let no_note = || {
+        Failure::new(
+            Exit::Usage,
+            format!("`{}` is not a signed note", file.display()),
+        )
+        .now("the file is written by --sign-only; have it copied again, byte for byte")
+    };
+    let note = SignedNote::parse(&files::read(file)?).map_err(|error| no_note().because(&error))?;
+    let leaf = Leaf::parse(&note).map_err(|error| no_note().because(&error))?;
+    Ok((note, leaf))
+}
+
+async fn add_hand(office: &Office, note: &SignedNote, leaf: &Leaf) -> Outcome {
+    if !leaf.is_of(office.election.id(), office.election.genesis()) {
+        return Err(
+            Failure::new(Exit::Usage, "this note is of another election")
+                .now("check the bundle or the fingerprint; a rehearsal's note counts only there"),
+        );
+    }
+    let before = note.signatures().to_vec();
+    let names: Vec<&str> = before.iter().map(|line| line.name.as_str()).collect();
+    let signed = format!("signed so far by {}", names.join(" and "));
+    office.output.say(&signed);
+    if office.keys.is_empty() && office.going.sign_only.is_none() && !office.going.dry_run {
+        // The bytes as they are: nothing is added, so nothing is put together anew.
+        office.hands(leaf, &before)?;
+        office.say(leaf);
+        office.confirm("Send it as it is?")?;
+        let sent = office.send(note).await?;
+        return send::tell(office.output, &sent);
+    }
+    office.settle("Sign and send it?", leaf, before).await
 }

@@ -175,11 +175,69 @@ mod tests {
         let pdf = cards(Paper::Letter, &[card("x"), card("y")]).unwrap();
         let text = String::from_utf8_lossy(&pdf);
         for number in 1..=13 {
-            let expected = format!("({number:>2} AB{:02}-X) Tj", number - 1);
-            assert_eq!(text.matches(&expected).count(), 2, "{expected}");
+            let group = format!("(AB{:02}-X) Tj", number - 1);
+            assert_eq!(text.matches(&group).count(), 2, "{group}");
+            let number = format!("({number}.) Tj");
+            assert_eq!(text.matches(&number).count(), 2, "{number}");
         }
         assert_eq!(text.matches("(REHEARSAL) Tj").count(), 2);
         assert_eq!(text.matches("/MediaBox [0 0 612 792]").count(), 2);
+    }
+
+    /// Where each line of text begins and how wide it is at most, by the page's own numbers.
+    fn lines_of(pdf: &[u8]) -> Vec<(f32, f32, String)> {
+        let text = String::from_utf8_lossy(pdf).into_owned();
+        let (mut size, mut x) = (0.0_f32, 0.0_f32);
+        let mut lines = Vec::new();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words.as_slice() {
+                [_, number, "Tf"] => size = number.parse().unwrap(),
+                [number, _, "Td"] => x = number.parse().unwrap(),
+                [.., "Tj"] => {
+                    let shown = line.trim_start_matches('(').trim_end_matches(") Tj");
+                    lines.push((x, size, shown.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        lines
+    }
+
+    /// A long place, a long banner and many long groups: nothing runs off the paper or over the next column.
+    /// Courier's characters are 0.6 of the type's height wide, and Helvetica's bold capitals 0.72 on the average.
+    #[test]
+    fn nothing_is_cut_off_at_the_edge() {
+        let long = Card {
+            banner: "REHEARSAL / ENSAYO".to_owned(),
+            facts: vec![("unit".to_owned(), "Cedar Rapids precinct ".repeat(9))],
+            scan: None,
+            groups: (0..10)
+                .map(|n| format!("3K7Q-9M2X-7Q0W-1KZZ-{n:02}"))
+                .collect(),
+            ..card("x")
+        };
+        for (paper, width) in [(Paper::A4, 595.0_f32), (Paper::Letter, 612.0)] {
+            let lines = lines_of(&cards(paper, std::slice::from_ref(&long)).unwrap());
+            let (_, size, _) = lines.iter().find(|line| line.2.contains("ENSAYO")).unwrap();
+            assert!(18.0 * 0.72 * size < width - 100.0, "{size}");
+            let facts = lines.iter().filter(|line| line.2.contains("Cedar"));
+            assert!(facts.clone().count() > 1);
+            for (_, size, text) in facts {
+                let characters = f32::from(u16::try_from(text.len()).unwrap());
+                assert!(characters * 0.55 * size < width - 100.0, "{text}");
+            }
+            let starts: Vec<f32> = lines
+                .iter()
+                .filter(|line| line.2.contains("3K7Q"))
+                .map(|line| line.0)
+                .collect();
+            let (first, last) = (starts[0], starts[9]);
+            assert!(
+                first + 22.0 * 9.6 < last && last + 22.0 * 9.6 < width,
+                "{starts:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! Sealed cards: a chair's key on paper, and back from paper into a key file.
+//! Sealed cards: a chair's key on paper, and back from paper into a key file. What the cards say is
+//! in `paper.rs`.
 
 use std::path::{Path, PathBuf};
 
 use caucus::{Slot, UnitId};
 use clap::{Args, ValueEnum};
-use keyfile::{KeyFile, SecretKey};
+use keyfile::SecretKey;
 use note::{KeyId, KeyName, SignerKey, VerifierKey};
-use print::{Card, Paper};
-use receipt::{Election, ElectionKind};
+use print::Paper;
+use receipt::Election;
 use serde::Serialize;
 
 use super::super::args::Trust;
@@ -16,6 +17,7 @@ use super::super::failure::{Failure, Outcome};
 use super::super::output::Output;
 use super::super::secrets::{self, Passphrases};
 use super::super::{files, trust};
+use super::{paper, typed};
 
 /// Print the cards of chairs, spares and secretaries, and the vouchers, for the envelopes.
 #[derive(Debug, Args)]
@@ -45,11 +47,20 @@ pub(crate) struct Cards {
 
 /// Sizes of sheets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Sheets {
+pub(super) enum Sheets {
     /// 210 by 297 mm.
     A4,
     /// 8.5 by 11 inches.
     Letter,
+}
+
+impl From<Sheets> for Paper {
+    fn from(sheets: Sheets) -> Paper {
+        match sheets {
+            Sheets::A4 => Paper::A4,
+            Sheets::Letter => Paper::Letter,
+        }
+    }
 }
 
 /// Write a key file from a card: typed, or as its code was scanned.
@@ -109,15 +120,11 @@ impl Cards {
                 let path = self.folder.join(file);
                 let key = Passphrases::default().signer(output, &path)?;
                 check(election, &unit.id, slot, key.verifier(), &path)?;
-                cards.push(card(election, &place, slot, &key));
+                cards.push(paper::card(election, &place, slot, &key));
             }
-            cards.push(vouchers(election, &self.folder, &unit.id, &place)?);
+            cards.push(paper::vouchers(election, &self.folder, &unit.id, &place)?);
         }
-        let paper = match self.paper {
-            Sheets::A4 => Paper::A4,
-            Sheets::Letter => Paper::Letter,
-        };
-        let pdf = print::cards(paper, &cards)
+        let pdf = print::cards(self.paper.into(), &cards)
             .map_err(|error| Failure::new(Exit::Failed, "no cards were drawn").because(&error))?;
         files::write_private(&self.out, &pdf)?;
         let printed = Printed {
@@ -129,7 +136,7 @@ impl Cards {
         output.result("tally.cards/v1", &printed, || {
             format!(
                 "{}{} sheets of {} in {}",
-                banner_words(election),
+                paper::banner_words(election),
                 printed.cards,
                 printed.election,
                 printed.file
@@ -162,99 +169,6 @@ fn check(
     .now("give the bundle and the folder of one election"))
 }
 
-fn banner_words(election: &Election) -> &'static str {
-    match election.kind() {
-        ElectionKind::Rehearsal => "REHEARSAL: ",
-        ElectionKind::Live => "",
-    }
-}
-
-fn banner(election: &Election) -> String {
-    match election.kind() {
-        ElectionKind::Rehearsal => "REHEARSAL / ENSAYO".to_owned(),
-        ElectionKind::Live => String::new(),
-    }
-}
-
-/// The card of one key.
-pub(in super::super) fn card(
-    election: &Election,
-    place: &str,
-    slot: Slot,
-    key: &SignerKey,
-) -> Card {
-    let (title, advice) = match slot {
-        Slot::A => (
-            "Chair's key card (a)",
-            [
-                "This card signs your precinct's report: scan the code, or type the 13 groups where \
-                 the program asks for the card. Show it to nobody and photograph it never. If it is \
-                 lost or was seen, call headquarters at once and open the second envelope.",
-                "Esta tarjeta firma el informe de su precinto: escanee el código o escriba los 13 \
-                 grupos donde el programa pida la tarjeta. No la muestre ni la fotografíe. Si se \
-                 pierde o alguien la vio, llame de inmediato a la sede y abra el segundo sobre.",
-            ],
-        ),
-        Slot::B => (
-            "Sealed spare (b)",
-            [
-                "Open this envelope only if the chair's own card is lost or does not work. It works \
-                 at once, and from its first report on the chair's own card counts no longer. Tell \
-                 headquarters that it was opened.",
-                "Abra este sobre solo si la tarjeta del presidente se perdió o no funciona. Funciona \
-                 de inmediato, y desde su primer informe la otra tarjeta ya no cuenta. Avise a la \
-                 sede que se abrió.",
-            ],
-        ),
-        Slot::S => (
-            "Secretary's key card (s)",
-            [
-                "This card confirms what the secretary read from the sheet, without looking at the \
-                 chair's report. Scan the code, or type the 13 groups where the program asks for the \
-                 card. Show it to nobody, the chair included.",
-                "Esta tarjeta confirma lo que el secretario leyó en la hoja, sin mirar el informe del \
-                 presidente. Escanee el código o escriba los 13 grupos donde el programa pida la \
-                 tarjeta. No la muestre a nadie, tampoco al presidente.",
-            ],
-        ),
-    };
-    Card {
-        banner: banner(election),
-        title: title.to_owned(),
-        facts: vec![
-            ("unit / precinto".to_owned(), place.to_owned()),
-            ("election / elección".to_owned(), election.id().to_string()),
-            ("key / clave".to_owned(), key.verifier().name().to_string()),
-            ("key id".to_owned(), key.verifier().id().to_string()),
-        ],
-        scan: Some(key.to_secret_text()),
-        groups: keyfile::typed(&key.seed()),
-        advice: advice.map(str::to_owned).to_vec(),
-    }
-}
-
-fn vouchers(election: &Election, folder: &Path, unit: &UnitId, place: &str) -> Outcome<Card> {
-    let text = files::read_text(&folder.join(format!("{unit}.vouchers")))?;
-    Ok(Card {
-        banner: banner(election),
-        title: "Vouchers for reports by telephone".to_owned(),
-        facts: vec![
-            ("unit / precinto".to_owned(), place.to_owned()),
-            ("election / elección".to_owned(), election.id().to_string()),
-        ],
-        scan: None,
-        groups: text.lines().map(str::to_owned).collect(),
-        advice: vec![
-            "Each code is good for one report by telephone. Read one out only after you called \
-             headquarters yourself, and strike it out. Then have the code of the report read back."
-                .to_owned(),
-            "Cada código sirve para un solo informe por teléfono. Léalo solo después de haber \
-             llamado usted a la sede, y táchelo. Luego pida que le lean el código del informe."
-                .to_owned(),
-        ],
-    })
-}
-
 impl FromCard {
     pub(super) fn run(self, output: Output) -> Outcome {
         let key = self.key(output)?;
@@ -284,20 +198,10 @@ impl FromCard {
     }
 
     fn key(&self, output: Output) -> Outcome<SignerKey> {
-        let text = if output.can_ask() {
-            ask(self.show)?
-        } else {
-            files::read_text(Path::new("-"))?
+        let seed = match typed::read(output, self.show)? {
+            typed::Taken::Scanned(key) => return Ok(*key),
+            typed::Taken::Typed(seed) => seed,
         };
-        let text = text.trim();
-        if let Ok(scanned) = KeyFile::parse(text) {
-            return scanned
-                .open(None)
-                .and_then(SecretKey::into_signer)
-                .map_err(|error| secrets::failure(Path::new("the scanned code"), &error));
-        }
-        let seed = keyfile::read_typed(text)
-            .map_err(|error| Failure::new(Exit::Usage, "the card was not read").because(&error))?;
         let name = self.name.clone().ok_or_else(|| {
             Failure::new(Exit::Usage, "whose key is it?")
                 .now("give --name NAME and --key-id ID as the card says them")
@@ -308,31 +212,6 @@ impl FromCard {
         }
         Ok(SignerKey::from_seed(name, seed))
     }
-}
-
-/// Asks for each group until it is one: a misread one is asked for again at once.
-fn ask(show: bool) -> Outcome<String> {
-    let failed = |error: dialoguer::Error| {
-        Failure::new(Exit::Interrupted, "no answer to the question").because(&error)
-    };
-    let mut groups = Vec::new();
-    for number in 1..=keyfile::GROUPS {
-        let prompt = format!("group {number} of {}", keyfile::GROUPS);
-        let fits = move |typed: &String| keyfile::check_group(number, typed);
-        let typed = if show {
-            dialoguer::Input::new()
-                .with_prompt(prompt)
-                .validate_with(fits)
-                .interact_text()
-        } else {
-            dialoguer::Password::new()
-                .with_prompt(prompt)
-                .validate_with(fits)
-                .interact()
-        };
-        groups.push(typed.map_err(failed)?);
-    }
-    Ok(groups.join(" "))
 }
 
 fn key_name(text: &str) -> Result<KeyName, String> {

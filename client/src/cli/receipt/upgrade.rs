@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use merkle::LeafIndex;
 use note::b64;
 use proto::v1;
 use receipt::{Election, Receipt, ReceiptLevel, ShortCode, UnverifiedReceipt};
@@ -16,12 +17,15 @@ use crate::cli::output::Output;
 use crate::cli::{files, on_network, trust};
 use crate::connection::Connections;
 
+use super::missing::Missing;
+
 /// Replace receipts by their final form, as soon as the cluster has it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A receipt says that a majority of the nodes holds the report. In its final form the strong quorum
 and an outside witness have signed as well, so that no leader alone can have made a second history.
-The file is replaced only by a receipt of the same report at the same place that holds.
+The file is replaced only by a receipt of the same report at the same place that holds. Where the
+level is not reached yet, the nodes and witnesses that have not signed are named.
 
 Ends with 0 if all are final, 11 if one is not yet.
 
@@ -77,6 +81,16 @@ struct Upgraded {
 struct Waiting {
     file: String,
     sentence: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Missing>,
+}
+
+/// Why a receipt is not final.
+enum NotFinal {
+    /// Hands are missing.
+    Waits(Missing),
+    /// It cannot be, or a node misbehaved.
+    Because(String),
 }
 
 #[derive(Serialize)]
@@ -111,9 +125,15 @@ impl Upgrade {
                     replace(file, &receipt.to_bytes())?;
                     upgraded.r#final.push(name);
                 }
-                Err(sentence) => upgraded.waiting.push(Waiting {
+                Err(NotFinal::Waits(missing)) => upgraded.waiting.push(Waiting {
+                    file: name,
+                    sentence: missing.words(),
+                    missing: Some(missing),
+                }),
+                Err(NotFinal::Because(sentence)) => upgraded.waiting.push(Waiting {
                     file: name,
                     sentence,
+                    missing: None,
                 }),
             }
         }
@@ -151,13 +171,17 @@ impl Fetch {
             Level::Receipt => v1::Level::Receipt,
             Level::Final => v1::Level::Final,
         };
-        let not_yet = || {
-            Failure::new(Exit::CannotVerify, "there is no such receipt yet")
-                .now("the leaf is recorded; ask again in a moment, or for --level receipt")
-        };
+        let election = &opened.election;
+        if self.level == Level::Final && election.latest().final_policy().is_none() {
+            return Err(Failure::new(Exit::CannotVerify, NO_WITNESS).now("ask for --level receipt"));
+        }
         let unverified = match ask(&connections, leaf.clone(), level).await? {
             Answer::Receipt(unverified) => unverified,
-            Answer::Pending => return Err(not_yet()),
+            Answer::Pending(leaf) => {
+                let level = self.level.into();
+                let missing = Missing::ask(&connections, election, leaf, level, None).await;
+                return Err(not_yet(level, &missing));
+            }
             Answer::Unknown => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -176,7 +200,10 @@ impl Fetch {
             ));
         }
         if self.level == Level::Final && receipt.level() != ReceiptLevel::Final {
-            return Err(not_yet());
+            return Err(Failure::new(
+                Exit::Invalid,
+                "a node sent a receipt that is not final",
+            ));
         }
         files::write_new(&self.out, &receipt.to_bytes())?;
         let fetched = Fetched {
@@ -192,6 +219,30 @@ impl Fetch {
     }
 }
 
+fn not_yet(level: ReceiptLevel, missing: &Missing) -> Failure {
+    let now = match level {
+        ReceiptLevel::Receipt => "the leaf is recorded; ask again in a moment",
+        ReceiptLevel::Final => {
+            "the leaf is recorded; ask again once they have signed, or for --level receipt"
+        }
+    };
+    Failure::new(
+        Exit::CannotVerify,
+        format!("there is no receipt of level {level} yet"),
+    )
+    .why(missing.words())
+    .now(now)
+}
+
+impl From<Level> for ReceiptLevel {
+    fn from(level: Level) -> ReceiptLevel {
+        match level {
+            Level::Receipt => ReceiptLevel::Receipt,
+            Level::Final => ReceiptLevel::Final,
+        }
+    }
+}
+
 fn receipt_words(receipt: &Receipt) -> String {
     format!(
         "the {} with the code {} is leaf {}, level {}",
@@ -202,44 +253,41 @@ fn receipt_words(receipt: &Receipt) -> String {
     )
 }
 
+/// What is said where no receipt can ever be final.
+const NO_WITNESS: &str = "the manifest names no outside witness, so no receipt can be final";
+
 /// The final form of a receipt; none where it is final already; else what is missing.
 async fn better(
     connections: &Connections,
     election: &Election,
     held: &Receipt,
-) -> Outcome<Result<Option<Receipt>, String>> {
+) -> Outcome<Result<Option<Receipt>, NotFinal>> {
+    let because = |sentence: &str| Ok(Err(NotFinal::Because(sentence.to_owned())));
     if held.level() == ReceiptLevel::Final {
         return Ok(Ok(None));
     }
-    let version = election.latest();
-    if version.final_policy().is_none() {
-        let sentence = "the manifest names no outside witness, so no receipt can be final";
-        return Ok(Err(sentence.to_owned()));
+    if election.latest().final_policy().is_none() {
+        return because(NO_WITNESS);
     }
     let hash = held.leaf_hash().as_bytes().to_vec().into();
     let leaf = v1::get_receipt_request::Leaf::LeafHash(hash);
-    let Answer::Receipt(unverified) = ask(connections, leaf, v1::Level::Final).await? else {
-        let manifest = version.manifest();
-        let witnesses: Vec<&str> = manifest
-            .witnesses
-            .iter()
-            .map(|witness| witness.id.as_str())
-            .collect();
-        return Ok(Err(format!(
-            "{} of {} nodes and one of {} have not signed for it yet",
-            manifest.final_quorum(),
-            manifest.nodes.len(),
-            witnesses.join(", ")
-        )));
-    };
-    Ok(match verified(&unverified, election) {
-        Err(why) => Err(format!("a node sent a receipt that does not hold: {why}")),
-        Ok(found) if found.entry() != held.entry() || found.index() != held.index() => {
-            Err("a node sent the receipt of another leaf".to_owned())
+    let unverified = match ask(connections, leaf, v1::Level::Final).await? {
+        Answer::Receipt(unverified) => unverified,
+        // A node that was asked may be behind: the receipt at hand proves that the leaf is there.
+        Answer::Pending(_) | Answer::Unknown => {
+            let (leaf, level) = (held.index(), ReceiptLevel::Final);
+            let missing = Missing::ask(connections, election, leaf, level, Some(held)).await;
+            return Ok(Err(NotFinal::Waits(missing)));
         }
-        Ok(found) if found.level() == ReceiptLevel::Final => Ok(Some(found)),
-        Ok(_) => Err("a node sent a receipt that is not final".to_owned()),
-    })
+    };
+    match verified(&unverified, election) {
+        Err(why) => because(&format!("a node sent a receipt that does not hold: {why}")),
+        Ok(found) if found.entry() != held.entry() || found.index() != held.index() => {
+            because("a node sent the receipt of another leaf")
+        }
+        Ok(found) if found.level() == ReceiptLevel::Final => Ok(Ok(Some(found))),
+        Ok(_) => because("a node sent a receipt that is not final"),
+    }
 }
 
 fn verified(unverified: &UnverifiedReceipt, election: &Election) -> Result<Receipt, String> {
@@ -250,7 +298,7 @@ fn verified(unverified: &UnverifiedReceipt, election: &Election) -> Result<Recei
 
 enum Answer {
     Receipt(UnverifiedReceipt),
-    Pending,
+    Pending(LeafIndex),
     Unknown,
 }
 
@@ -268,7 +316,9 @@ async fn ask(
                         .because(&error)
                 })?)
             }
-            v1::get_receipt_response::Result::Pending(_) => Answer::Pending,
+            v1::get_receipt_response::Result::Pending(pending) => {
+                Answer::Pending(LeafIndex::new(pending.leaf_index))
+            }
             v1::get_receipt_response::Result::Unknown(_) => Answer::Unknown,
         },
     )
