@@ -99,7 +99,7 @@ enum NewKey {
     /// Made here, and written when the registrar has said yes.
     Here(Box<SignerKey>),
     /// Made by its holder.
-    Elsewhere(VerifierKey),
+    Elsewhere(Box<VerifierKey>),
 }
 
 /// What is signed: the new key's way in, and the stolen one's way out.
@@ -168,7 +168,7 @@ impl Replace {
             None => holder_now(&office, &place, &name).await?,
         };
         let key = match &verifier {
-            Some(file) => NewKey::Elsewhere(named_rightly(read_verifier(file)?, &name)?),
+            Some(file) => NewKey::Elsewhere(Box::new(named_rightly(read_verifier(file)?, &name)?)),
             None => NewKey::Here(Box::new(SignerKey::from_seed(name, SystemRandom.seed()))),
         };
         let leaves = leaves(&mut office, &place, &key, old.as_ref(), stolen, &why.reason)?;

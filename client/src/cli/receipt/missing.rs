@@ -242,10 +242,10 @@ mod tests {
         let checkpoint = Checkpoint {
             origin: made.plan.origin.clone(),
             size: TreeSize::new(5),
-            root: Hash::from([1; 32]),
+            root: Hash::from_bytes([1; 32]),
         };
         let other = Checkpoint {
-            root: Hash::from([2; 32]),
+            root: Hash::from_bytes([2; 32]),
             ..checkpoint.clone()
         };
         let time = UnixSeconds::new(150);

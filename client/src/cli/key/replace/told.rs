@@ -69,11 +69,9 @@ impl Replaced {
 
     pub(super) fn tell(&self, output: Output) -> Outcome {
         output.result("tally.key-replaced/v1", self, || self.words())?;
-        let failed = self.sent.iter().map(|sent| sent.exit);
-        Ok(failed
-            .filter(|exit| *exit != Exit::Done)
-            .next()
-            .unwrap_or(Exit::Done))
+        let mut exits = self.sent.iter().map(|sent| sent.exit);
+        let failed = exits.find(|exit| *exit != Exit::Done);
+        Ok(failed.unwrap_or(Exit::Done))
     }
 
     fn words(&self) -> String {
