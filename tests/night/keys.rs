@@ -298,7 +298,14 @@ async fn a_lost_operators_and_a_lost_administrators_key_are_replaced() {
         "key", "replace", "--role", "admin", "--person", "admin-9", "--out",
     ];
     let other = files.named("other.key");
-    let rest = [other.as_str(), "--reason", "lost", "--yes", "--key", &registrars[0]];
+    let rest = [
+        other.as_str(),
+        "--reason",
+        "lost",
+        "--yes",
+        "--key",
+        &registrars[0],
+    ];
     let wrong = laptop.json(&[&words[..], &rest[..]].concat(), 2);
     assert!(wrong.to_string().contains("hq/admin-1"), "{wrong}");
     assert!(!Path::new(&other).exists());
