@@ -193,7 +193,7 @@ async fn the_last_two_registrars_stay_and_a_stolen_registrars_key_is_replaced() 
     let revoke = |key: &str, hands: &[&str], exit: i32| {
         let file = files.public_half(&laptop, key, "revoked.pub");
         let mut words = vec!["revoke", "--verifier", &file, "--reason", "gone", "--yes"];
-        words.extend(hands.iter().flat_map(|key| ["--key", key]));
+        words.extend(hands.iter().flat_map(|key| ["--key", *key]));
         laptop.json(&words, exit)
     };
     while let [first, second, .., last] = registrars.as_slice() {
@@ -298,7 +298,14 @@ async fn a_lost_operators_and_a_lost_administrators_key_are_replaced() {
         "key", "replace", "--role", "admin", "--person", "admin-9", "--out",
     ];
     let other = files.named("other.key");
-    let rest = [&other, "--reason", "lost", "--yes", "--key", &registrars[0]];
+    let rest = [
+        other.as_str(),
+        "--reason",
+        "lost",
+        "--yes",
+        "--key",
+        &registrars[0],
+    ];
     let wrong = laptop.json(&[&words[..], &rest[..]].concat(), 2);
     assert!(wrong.to_string().contains("hq/admin-1"), "{wrong}");
     assert!(!Path::new(&other).exists());
