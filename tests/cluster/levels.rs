@@ -143,12 +143,18 @@ async fn a_campaigns_witness_makes_receipts_final_also_after_a_change_of_leader(
     // signature, and it stops.
     drop(running);
     let state = campaign.folder.path().join("state");
-    let copied = std::fs::read(state.join("checkpoint")).unwrap();
+    let copied: Vec<_> = std::fs::read_dir(&state)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .map(|file| (file.clone(), std::fs::read(file).unwrap()))
+        .collect();
     let running = campaign.start(&stage);
     let fourth = stage.report(3).await.unwrap().receipt;
     final_receipt(&stage, fourth.index().get()).await;
     drop(running);
-    std::fs::write(state.join("checkpoint"), copied).unwrap();
+    for (file, bytes) in copied {
+        std::fs::write(file, bytes).unwrap();
+    }
     let running = campaign.start(&stage);
     stage.report(4).await.unwrap();
     let stopped = async || {
@@ -297,7 +303,7 @@ async fn upgrade_waits_for(stage: &Stage, file: &str, nodes: &[&str], witnesses:
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_commands_name_who_has_not_signed() {
     let campaign = Campaign::prepare().await;
-    let mut stage = Stage::open_with(12, vec![campaign.plan.clone()])
+    let stage = Stage::open_with(12, vec![campaign.plan.clone()])
         .await
         .unwrap();
     let receipt = stage.report(0).await.unwrap().receipt;

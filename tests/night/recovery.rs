@@ -2,6 +2,7 @@
 //! log that verifies, with the commands that a person would use.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::cluster::beside_this_program;
@@ -38,7 +39,7 @@ impl Folders {
 }
 
 /// A night of which a copy was made before its last reports came in; then every node is killed.
-async fn everything_is_lost(stage: &mut Stage, folders: &Folders) {
+async fn everything_is_lost(stage: &Stage, folders: &Folders) {
     for n in 0..COPIED {
         stage.report(n).await.unwrap();
     }
@@ -105,7 +106,7 @@ fn new_nodes(laptop: &Laptop<'_>, folders: &Folders) -> (String, Vec<NodeProcess
     let start = |config: &Value| {
         let config = Path::new(config.as_str().unwrap());
         let log = config.with_file_name("node.log");
-        NodeProcess::start(&binary, config, &log).unwrap()
+        NodeProcess::start(&[], &binary, config, &log).unwrap()
     };
     let running = made["node_configs"].as_array().unwrap().iter().map(start);
     let doors: Vec<String> = free.chunks(3).map(|three| three[0].to_string()).collect();
@@ -113,37 +114,41 @@ fn new_nodes(laptop: &Laptop<'_>, folders: &Folders) -> (String, Vec<NodeProcess
 }
 
 /// The new nodes listen some time after they were started.
-fn recovered(laptop: &Laptop<'_>, start: &[&str]) -> Value {
-    for _ in 0..40 {
+async fn recovered(laptop: &Laptop<'_>, start: &[&str]) -> Value {
+    let answer = async || {
         let output = laptop.tally(&[start, &["--json"]].concat());
-        if output.status.success() {
-            return serde_json::from_slice(&output.stdout).unwrap();
-        }
-        std::thread::sleep(std::time::Duration::from_millis(250));
-    }
-    laptop.json(start, 0)
+        output.status.success().then_some(output.stdout)
+    };
+    let cluster = &laptop.stage.cluster;
+    let patience = Duration::from_secs(20);
+    let said = cluster.wait("the new nodes", patience, answer).await;
+    serde_json::from_slice(&said.unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_a_copy_and_receipts_to_a_new_log_that_verifies() {
-    let mut stage = Stage::open(9).await.unwrap();
+    let stage = Stage::open(9).await.unwrap();
     let folders = Folders::of(&stage);
-    everything_is_lost(&mut stage, &folders).await;
-    let laptop = self::laptop(&stage);
+    everything_is_lost(&stage, &folders).await;
+    let laptop = laptop(&stage);
     what_is_missing(&laptop, &folders);
     let (nodes, running) = new_nodes(&laptop, &folders);
     let there = ["--bundle", &folders.bundle, "--nodes", &nodes];
     let with = |words: &[&str]| laptop.json(&[words, &there[..]].concat(), 0);
 
     let start = ["recover", "start", "--from", &folders.copy];
-    let started = recovered(&laptop, &[&start[..], &there[..]].concat());
+    let started = recovered(&laptop, &[&start[..], &there[..]].concat()).await;
     assert_eq!(started["leaves"], COPIED + 1, "{started}");
-    let before = with(&["results", "--units"]);
+    let results = || {
+        let words = ["results", "--units", "--unreleased", "--nodes", &nodes];
+        laptop.json(&words, 0)
+    };
+    let before = results();
     assert_eq!(before["units_reported"], COPIED, "{before}");
     let refill = ["recover", "refill", "--receipts", &folders.receipts];
     let refilled = with(&[&refill[..], &["--out", &folders.again]].concat());
     assert_eq!(refilled["sent"], LATER, "{refilled}");
-    let after = with(&["results", "--units"]);
+    let after = results();
     assert_eq!(after["units_reported"], COPIED + LATER, "{after}");
     let verified = with(&["log", "verify"]);
     assert_eq!(verified["holds"], true, "{verified}");
@@ -162,7 +167,7 @@ async fn from_a_copy_and_receipts_to_a_new_log_that_verifies() {
     }
     // Done twice, nothing stands twice.
     with(&[&refill[..], &["--out", &folders.again]].concat());
-    let twice = with(&["results", "--units"]);
+    let twice = results();
     assert_eq!(twice["tree_size"], after["tree_size"], "{twice}");
     drop(running);
 }
@@ -170,9 +175,9 @@ async fn from_a_copy_and_receipts_to_a_new_log_that_verifies() {
 /// A node of the lost log that comes back is shown where it goes on, and takes nothing more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_nodes_that_come_back_are_retired_by_command() {
-    let mut stage = Stage::open(9).await.unwrap();
+    let stage = Stage::open(9).await.unwrap();
     let folders = Folders::of(&stage);
-    everything_is_lost(&mut stage, &folders).await;
+    everything_is_lost(&stage, &folders).await;
     let (_, running) = new_nodes(&laptop(&stage), &folders);
     drop(running);
     for ordinal in stage.cluster.ordinals() {

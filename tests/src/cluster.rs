@@ -394,7 +394,7 @@ fn plan(spec: &Spec, now: note::UnixSeconds) -> anyhow::Result<Plan> {
         nodes,
         opens: now,
         closes: note::UnixSeconds::new(now.get() + 6 * 3600),
-        vouchers_per_unit: 1,
+        vouchers_per_unit: 2,
         witnesses: spec.witnesses.clone(),
     })
 }

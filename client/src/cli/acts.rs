@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use note::{SignatureLine, SignedNote, SignerKey};
-use receipt::leaf::Reason;
+use receipt::leaf::{KeyReference, Reason};
 use receipt::{Election, Header, Leaf};
 use serde::Serialize;
 
@@ -278,6 +278,17 @@ impl Office {
             Failure::new(Exit::Usage, "this act cannot be written as a note").because(&error)
         })?;
         Ok(note)
+    }
+
+    /// Signs with `new` from here on where it signed with `old`.
+    pub(crate) fn put_in_place_of(&mut self, old: &KeyReference, new: &SignerKey) {
+        let is_old = |key: &SignerKey| {
+            let key = key.verifier();
+            *key.name() == old.name && key.id() == old.id
+        };
+        for hand in self.keys.iter_mut().filter(|key| is_old(key)) {
+            *hand = SignerKey::from_seed(new.verifier().name().clone(), new.seed());
+        }
     }
 
     /// Keeps a note and carries it to the cluster.

@@ -3,7 +3,7 @@
 //! them all: no timer, and a signature costs the same however many submissions it covers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use merkle::TreeSize;
 use note::{Checkpoint, SignedCheckpoint, VerifierKey};
@@ -11,6 +11,7 @@ use proto::raft::cosign_response::Refusal;
 use replica::Role;
 use telemetry::CosignResult;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use witness::gate::Asked;
 
@@ -37,6 +38,8 @@ pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
     let mut applied = core.replica.applied_watch();
     let mut status = core.replica.watch();
     let mut late = JoinSet::new();
+    // A moment, not a pause: the status changes with every heartbeat, and each change begins anew.
+    let mut completion = Instant::now() + COMPLETION;
     loop {
         let leads = status.borrow_and_update().role == Role::Leader;
         let size = TreeSize::new(applied.borrow_and_update().tree_size);
@@ -49,6 +52,7 @@ pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
                     None
                 }
             };
+            completion = Instant::now() + COMPLETION;
             if let Some(round) = published {
                 wait_for_more(&core, &mut late, round);
             } else {
@@ -64,9 +68,12 @@ pub(crate) async fn run(core: Arc<Core>, stopping: CancellationToken) {
             changed = applied.changed() => if changed.is_err() { return },
             changed = status.changed() => if changed.is_err() { return },
             Some(_ended) = late.join_next() => {}
-            () = tokio::time::sleep(COMPLETION), if idle => if let Some(round) = complete(&core).await {
-                wait_for_more(&core, &mut late, round);
-            },
+            () = sleep_until(completion), if idle => {
+                completion = Instant::now() + COMPLETION;
+                if let Some(round) = complete(&core).await {
+                    wait_for_more(&core, &mut late, round);
+                }
+            }
             () = stopping.cancelled() => return,
         }
     }

@@ -185,11 +185,18 @@ impl Replace {
         office.confirm("Make the new key and sign this?")?;
 
         let mut told = Replaced::of(&place, key.verifier(), old.as_ref(), &leaves);
+        let mut notes = vec![office.sign(&leaves.enrol, Vec::new())?];
+        if let Some(revoke) = &leaves.revoke {
+            // The old key counts no longer when this comes in: a registrar who replaces her own
+            // signs with the new one.
+            if let (NewKey::Here(new), Some(old)) = (&key, &old) {
+                office.put_in_place_of(old, new);
+            }
+            notes.push(office.sign(revoke, Vec::new())?);
+        }
         if let NewKey::Here(key) = key {
             made.keep(&office, &place, *key, &mut told)?;
         }
-        let notes = leaves.all().map(|leaf| office.sign(leaf, Vec::new()));
-        let notes = notes.collect::<Outcome<Vec<_>>>()?;
         match office.going.sign_only.clone() {
             Some(file) => {
                 told.notes = write(&file, &notes)?;
