@@ -1,11 +1,19 @@
 //! A client of one election: sends notes, and believes only what verifies.
+//!
+//! Who may sign receipts changes when a node is replaced. A receipt that does not verify is
+//! therefore a reason to fetch the bundle anew, checked against the same first manifest, while the
+//! note is carried on.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use note::SignedNote;
-use receipt::{Election, Receipt, UnverifiedReceipt};
+use receipt::{Election, Fingerprint, Receipt, UnverifiedReceipt};
+use tokio::sync::Notify;
 
-use crate::clock::SystemClock;
+use crate::bundle;
+use crate::clock::{Clock as _, SystemClock};
 use crate::connection::Connections;
 use crate::retry::{Delivery, Schedule, Standing, deliver};
 
@@ -16,16 +24,22 @@ use crate::retry::{Delivery, Schedule, Standing, deliver};
 pub struct Client {
     connections: Connections,
     election: Arc<Election>,
+    /// The same with the newest versions that were fetched.
+    newest: Arc<RwLock<Arc<Election>>>,
     schedule: Schedule,
     clock: SystemClock,
     standing: Arc<Standing>,
 }
+
+/// Between two bundles fetched.
+const FETCH_AGAIN: Duration = Duration::from_millis(500);
 
 impl Client {
     /// A client with the schedule of a person at a keyboard.
     pub fn new(connections: Connections, election: Arc<Election>) -> Client {
         Client {
             connections,
+            newest: Arc::new(RwLock::new(Arc::clone(&election))),
             election,
             schedule: Schedule::default(),
             clock: SystemClock::start(),
@@ -53,15 +67,44 @@ impl Client {
     /// Carries a signed note until there is a verified receipt for it, a refusal, or the time is
     /// over. The note must be in a safe place before.
     pub async fn submit_signed(&self, note: &SignedNote) -> Delivery<Receipt> {
-        deliver(
+        let unverified = Notify::new();
+        let delivering = deliver(
             &self.connections,
             &self.clock,
             &self.schedule,
             &self.standing,
             note.bytes(),
-            |receipt| check_receipt(&self.election, note, receipt),
-        )
-        .await
+            |receipt| {
+                check_receipt(&self.newest(), note, receipt)
+                    .inspect_err(|_| unverified.notify_one())
+            },
+        );
+        tokio::select! {
+            delivery = delivering => delivery,
+            never = self.renew(&unverified) => match never {},
+        }
+    }
+
+    /// The election with the newest versions known here.
+    fn newest(&self) -> Arc<Election> {
+        let newest = self.newest.read();
+        Arc::clone(&newest.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Fetches the bundle whenever a receipt has not verified. One that is older, or of another
+    /// election, changes nothing.
+    async fn renew(&self, unverified: &Notify) -> Infallible {
+        let pin = Fingerprint::of(*self.election.genesis());
+        loop {
+            unverified.notified().await;
+            if let Ok((_, fetched)) = bundle::fetch(&self.connections, pin).await {
+                let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+                if fetched.versions().len() > newest.versions().len() {
+                    *newest = Arc::new(fetched);
+                }
+            }
+            self.clock.sleep(FETCH_AGAIN).await;
+        }
     }
 }
 

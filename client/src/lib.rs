@@ -13,6 +13,7 @@
 //! form        a receipt as a file, as JSON, as the text of a QR code
 //! bundle      what a receipt is verified with: as a folder, from a node
 //! audit       the whole night recomputed from the log's leaves
+//! members     the machines of a running cluster: who takes part, replaced, restarted
 //! log         the log kept in a folder, judged from it alone, and watched
 //! election    making an election: keys, files, certificates
 //! replay      published releases again, as signed notes
@@ -38,6 +39,7 @@ pub mod disk;
 pub mod election;
 pub mod form;
 pub mod log;
+pub mod members;
 pub mod outbox;
 pub mod random;
 pub mod replay;

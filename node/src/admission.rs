@@ -74,6 +74,16 @@ impl Admission {
         self.conditions.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Submissions are let in again.
+    pub(crate) fn resume(&self) {
+        self.conditions.draining.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether submissions are turned away because the node is to be stopped.
+    pub(crate) fn draining(&self) -> bool {
+        self.conditions.draining.load(Ordering::Relaxed)
+    }
+
     /// Takes note of how far the state lags behind the log, and of the room left on the disk.
     pub(crate) fn observe(&self, backlog: u64, free_bytes: u64) {
         self.conditions.backlog.store(backlog, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use merkle::{Hash, TreeSize};
 use note::{Origin, SignedCheckpoint, SignerKey, UnixSeconds};
 use replica::ReplicaStatus;
 use replica::rocks::{FrozenTables, RocksState};
-use store::{DataDir, LogDb};
+use store::{DataDir, Incarnation, LogDb};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use witness::gossip::{Comparison, Contradiction, FRESH, Gossip, Heard, NodeKeys, Stand};
@@ -25,7 +25,9 @@ use crate::config::{HostPort, Publisher};
 use crate::cosigner::Cosigner;
 use crate::evidence::Evidence;
 use crate::membership::PublicKeys;
+use crate::orders::Seen;
 use crate::peers::calls::PeerCalls;
+use crate::readiness::Check;
 use crate::retired::Retired;
 use crate::vetting::Vetted;
 
@@ -78,6 +80,14 @@ pub(crate) struct Core {
     pub(crate) admitted: Arc<Admitted>,
     /// Whether the log is over.
     pub(crate) retired: Retired,
+    /// The life of the data directory.
+    pub(crate) incarnation: Incarnation,
+    /// When this process started, in Unix milliseconds: tells its runs apart.
+    pub(crate) run: u64,
+    /// Administrators' orders that were seen.
+    pub(crate) orders: Seen,
+    /// The checks of the node's own eye, as they last stood.
+    pub(crate) checks: Mutex<Vec<Check>>,
     /// Is cancelled when the node begins to stop: streams end, submissions are turned away.
     pub(crate) draining: CancellationToken,
     /// Set to the sentence that ends the node, once.
@@ -118,6 +128,8 @@ pub(crate) struct CoreParts {
     pub(crate) admitted: Arc<Admitted>,
     /// Whether the log is over.
     pub(crate) retired: Retired,
+    /// The life of the data directory.
+    pub(crate) incarnation: Incarnation,
 }
 
 /// Why the node has to end, from whichever part finds it first.
@@ -145,6 +157,7 @@ impl Core {
         let folder = parts.directory.root().join("evidence");
         let evidence = Evidence::new(folder, parts.metrics.split_view_evidence.clone());
         let gossip = Gossip::new(parts.whoami.ordinal, parts.whoami.origin.clone());
+        let run = parts.clock.millis().get();
         Self {
             whoami: parts.whoami,
             publisher: parts.publisher,
@@ -163,6 +176,10 @@ impl Core {
             directory: parts.directory,
             admitted: parts.admitted,
             retired: parts.retired,
+            incarnation: parts.incarnation,
+            run,
+            orders: Seen::default(),
+            checks: Mutex::new(vec![Check::starting()]),
             draining: CancellationToken::new(),
             downfall: Downfall::default(),
             started: Instant::now(),
@@ -234,6 +251,17 @@ impl Core {
             tracing::error!(%error, "the admission could not be kept");
             tonic::Status::internal("the admission could not be kept on this node's disk")
         })
+    }
+
+    /// Keeps what the node's own eye has found.
+    pub(crate) fn note_checks(&self, checks: Vec<Check>) {
+        *self.checks.lock().unwrap_or_else(PoisonError::into_inner) = checks;
+    }
+
+    /// What keeps the node from being ready, a sentence each, as its own eye found it last.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.iter().filter_map(Check::sentence).collect()
     }
 
     /// Whether this node belongs to a cluster.

@@ -135,6 +135,13 @@ pub(crate) async fn learn_published(
         );
         return Ok(());
     }
+    if let Some(remembered) = forgotten(core, &signed) {
+        let reason =
+            format!("it has signed a tree of {size} leaves and remembers one of {remembered}");
+        core.stop_cosigning(&reason);
+        core.downfall.set(core.admitted.shut_out(&reason));
+        return Ok(());
+    }
     let own = own_root(core, size).await?;
     if own != Some(signed.checkpoint().root) {
         // Either it differs, or this node's tree has not reached that size and the head is
@@ -145,6 +152,18 @@ pub(crate) async fn learn_published(
         keep(core, &charter, signed).await;
     }
     Ok(())
+}
+
+/// What this node remembers to have signed, where a checkpoint bears its signature for a larger
+/// tree. It writes down what it signs before it signs it, so its directory is an old copy.
+fn forgotten(core: &Core, signed: &SignedCheckpoint) -> Option<TreeSize> {
+    let checkpoint = signed.checkpoint();
+    let key = core.cosigner.verifier();
+    let line = signed.line_of(key)?;
+    key.verify_cosignature(checkpoint, line)?;
+    let remembered = core.cosigner.last_signed();
+    let remembered = remembered.map_or(TreeSize::ZERO, |(last, _)| last.size);
+    (remembered < checkpoint.size).then_some(remembered)
 }
 
 /// Keeps a checkpoint that satisfies the receipt policy, and reports whether it was news.

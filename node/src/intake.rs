@@ -234,6 +234,7 @@ fn unavailable(core: &Arc<Core>, error: &replica::Error) -> IntakeError {
         replica::Error::Fatal { what } => IntakeError::Stopped(what.clone()),
         replica::Error::NotLeader { .. }
         | replica::Error::Unavailable { .. }
+        | replica::Error::Overtaken { .. }
         | replica::Error::Invalid { .. } => IntakeError::Unavailable {
             what: error.to_string(),
             leader: leader_address(core),

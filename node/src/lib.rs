@@ -34,6 +34,7 @@ mod membership;
 mod node;
 mod open;
 mod operations;
+mod orders;
 mod peers;
 mod readiness;
 mod receipts;

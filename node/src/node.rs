@@ -360,6 +360,7 @@ async fn core(
         cosigner,
         checkpoints,
         log_key,
+        incarnation,
     } = opened;
     let failed = |error: replica::Error| StartError::Replica(error.to_string());
     let genesis = note::b64::encode_hash(&whoami.genesis);
@@ -398,6 +399,7 @@ async fn core(
         directory,
         admitted,
         retired,
+        incarnation,
     })))
 }
 

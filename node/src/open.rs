@@ -33,6 +33,7 @@ pub(crate) struct Opened {
     pub(crate) cosigner: Cosigner,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) log_key: note::SignerKey,
+    pub(crate) incarnation: Incarnation,
 }
 
 /// Opens the data directory for this node and for no other.
@@ -89,6 +90,7 @@ pub(crate) fn open(
         cosigner,
         checkpoints,
         log_key: keys.log,
+        incarnation: identity.incarnation,
     })
 }
 

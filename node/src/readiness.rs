@@ -24,6 +24,22 @@ pub(crate) struct Check {
     pub(crate) problem: Option<String>,
 }
 
+impl Check {
+    /// Before the first look.
+    pub(crate) fn starting() -> Self {
+        Self {
+            name: "running",
+            problem: Some("starting".to_owned()),
+        }
+    }
+
+    /// What is wrong, with the check's name; none when it passed.
+    pub(crate) fn sentence(&self) -> Option<String> {
+        let problem = self.problem.as_ref()?;
+        Some(format!("{}: {problem}", self.name))
+    }
+}
+
 /// All checks, in a fixed order.
 pub(crate) async fn checks(core: &Arc<Core>) -> Vec<Check> {
     let status = core.replica.status();
@@ -38,6 +54,11 @@ pub(crate) async fn checks(core: &Arc<Core>) -> Vec<Check> {
     };
     let mut checks = vec![
         check("running", core.draining.is_cancelled(), "shutting down"),
+        check(
+            "taking_submissions",
+            core.admission.draining() && !core.draining.is_cancelled(),
+            "drained by an administrator; it may be stopped",
+        ),
         check("store", core.log.stopped().is_some(), "the disk failed"),
         check(
             "initialized",

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use prost::Message;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "tally/v1/refusal.proto",
     "tally/v1/submission.proto",
     "tally/v1/receipt.proto",
@@ -18,6 +18,7 @@ const FILES: [&str; 11] = [
     "tally/v1/transparency.proto",
     "tally/v1/election.proto",
     "tally/v1/status.proto",
+    "tally/v1/cluster.proto",
     "tally/raft/v1/raft.proto",
     "tally/log/v1/command.proto",
 ];

@@ -5,7 +5,8 @@
 //! *manifest* names who takes part, with which keys, and which files belong to the election; a
 //! [`Bundle`] of manifests and files, opened against a pinned [`Fingerprint`], is an [`Election`].
 //! An [`UnverifiedReceipt`] is a file; verified against an election it is a [`Receipt`], or the
-//! sentences of a [`Verification`] say why it is not.
+//! sentences of a [`Verification`] say why it is not. An [`Order`] to the machines is signed like a
+//! note and is no leaf.
 //!
 //! There is no state here, no network, no clock and no file: what a leaf does to the results is
 //! for `ledger`, what the figures mean for `caucus`.
@@ -137,6 +138,7 @@ mod fingerprint;
 pub mod leaf;
 mod lines;
 mod manifest;
+mod order;
 mod policy;
 mod proof;
 mod verify;
@@ -152,6 +154,7 @@ pub use manifest::{
     Authority, CountedFile, Effect, ElectionKind, MAX_ORDINAL, Manifest, NodeId, NodeLine,
     NotEndorsed, PersonKey, Recovered, WitnessLine,
 };
+pub use order::{Order, OrderVerb};
 pub use policy::{Evaluation, Policy, PolicyLog, PolicyWitness};
 pub use proof::{ReceiptError, UnverifiedReceipt};
 pub use verify::{

@@ -47,6 +47,8 @@ pub struct ReplicaConfig {
     pub snapshot_deadline: Duration,
     /// The same for an offer of leadership.
     pub transfer_deadline: Duration,
+    /// The same for a change of the membership, both its entries.
+    pub membership_deadline: Duration,
 
     /// Most entries in one append request.
     pub append_entries: u64,
@@ -84,6 +86,7 @@ impl ReplicaConfig {
             proposal_deadline: Duration::from_secs(5),
             snapshot_deadline: Duration::from_mins(2),
             transfer_deadline: Duration::from_millis(500),
+            membership_deadline: Duration::from_secs(10),
             append_entries: 1024,
             append_bytes: 1024 * 1024,
             apply_entries: 128,

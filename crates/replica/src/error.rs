@@ -26,6 +26,18 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// The membership is not the one that the caller has seen: somebody changed it in between, or a
+    /// change is under way. Nothing was written; look again and decide again.
+    #[error(
+        "the membership stands at log position {found} by now, not at {expected}: somebody else \
+         has changed it, look at it again"
+    )]
+    Overtaken {
+        /// Where the caller saw it.
+        expected: u64,
+        /// Where it stands.
+        found: u64,
+    },
     /// The replica has stopped for good; the process ends and start-up decides.
     #[error("the replica has stopped: {what}")]
     Fatal {

@@ -21,6 +21,7 @@
 #[cfg(test)]
 extern crate self as replica;
 
+mod change;
 mod config;
 mod error;
 mod gate;
@@ -43,6 +44,7 @@ pub mod grpc;
 pub mod rocks;
 pub mod seams;
 
+pub use change::Former;
 pub use config::{Observer, ReplicaConfig, Workplace};
 pub use error::{Error, Refused};
 pub use gate::Progress;
@@ -295,11 +297,23 @@ impl<S: State> Replica<S> {
         if status.role != Role::Leader {
             return Ok(());
         }
-        let Some(heir) = heir(&status) else {
-            return Err(Error::Unavailable {
+        match heir(&status) {
+            Some(heir) => self.transfer_leadership_to(heir).await,
+            None => Err(Error::Unavailable {
                 what: "no other voter answers",
+            }),
+        }
+    }
+
+    /// Hands leadership to this voter, and waits until another node leads. Only the leader can.
+    pub async fn transfer_leadership_to(&self, heir: u64) -> Result<(), Error> {
+        let status = self.status();
+        if status.role != Role::Leader {
+            let others = |leader: &u64| *leader != status.ordinal;
+            return Err(Error::NotLeader {
+                hint: status.leader.filter(others),
             });
-        };
+        }
         let trigger = self.inner.raft.trigger();
         let handing = self.inner.seeds.scope(trigger.transfer_leader(heir));
         handing.await.map_err(Error::fatal)?;

@@ -24,15 +24,18 @@ pub struct PeerNode {
     pub peer_address: String,
     /// Host and port of its public API.
     pub api_address: String,
+    /// The life of its data directory, where it joined after the start; empty for a founder.
+    pub incarnation: String,
 }
 
 impl PeerNode {
-    fn problem(&self) -> Option<&'static str> {
-        let fields = [&self.name, &self.peer_address, &self.api_address];
-        if fields.iter().any(|field| field.is_empty()) {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let needed = [&self.name, &self.peer_address, &self.api_address];
+        if needed.iter().any(|field| field.is_empty()) {
             return Some("a node needs a name, a peer address and an API address");
         }
-        if fields.iter().any(|field| field.len() > MAX_ADDRESS_BYTES) {
+        let mut fields = needed.into_iter().chain([&self.incarnation]);
+        if fields.any(|field| field.len() > MAX_ADDRESS_BYTES) {
             return Some("a name or an address of a node is too long");
         }
         None
@@ -108,6 +111,7 @@ mod tests {
                     name: format!("n{ordinal}"),
                     peer_address: format!("10.0.0.{ordinal}:7000"),
                     api_address: format!("10.0.0.{ordinal}:443"),
+                    incarnation: String::new(),
                 };
                 (ordinal, node)
             })

@@ -134,6 +134,7 @@ mod tests {
             name: name.to_owned(),
             peer_address: format!("{name}:7000"),
             api_address: format!("{name}:443"),
+            incarnation: String::new(),
         };
         let nodes: BTreeMap<u64, PeerNode> =
             [(1, node("n1")), (2, node("n2")), (3, node("n3"))].into();

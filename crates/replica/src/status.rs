@@ -45,6 +45,8 @@ pub struct ReplicaStatus {
     pub purged: Option<u64>,
     /// The members, as the last membership entry has them.
     pub members: Members,
+    /// The log position of that entry.
+    pub membership_index: Option<u64>,
     /// Whether the membership is between two configurations.
     pub joint: bool,
     /// On the leader: how far each follower's log is known to agree.
@@ -87,6 +89,7 @@ impl From<&Metrics> for ReplicaStatus {
             snapshot: index(&metrics.snapshot),
             purged: index(&metrics.purged),
             members: Members::from(membership),
+            membership_index: index(metrics.membership_config.log_id()),
             joint: membership.get_joint_config().len() > 1,
             matched: matched
                 .map(|(ordinal, log_id)| (*ordinal, index(log_id)))

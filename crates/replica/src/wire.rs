@@ -113,6 +113,7 @@ fn peer_out(node: &PeerNode) -> raft::PeerNode {
         peer_address: node.peer_address.clone(),
         api_address: node.api_address.clone(),
         name: node.name.clone(),
+        incarnation: node.incarnation.clone(),
     }
 }
 
@@ -121,6 +122,7 @@ fn peer_in(node: raft::PeerNode) -> PeerNode {
         name: node.name,
         peer_address: node.peer_address,
         api_address: node.api_address,
+        incarnation: node.incarnation,
     }
 }
 
@@ -392,6 +394,7 @@ mod tests {
                             name: format!("n{ordinal}"),
                             peer_address: text.clone(),
                             api_address: String::new(),
+                            incarnation: text.clone(),
                         };
                         (ordinal, node)
                     })

@@ -214,6 +214,7 @@ async fn nodes(genesis: &str) -> Vec<Node> {
             name: format!("n{ordinal}"),
             peer_address: listener.local_addr().unwrap().to_string(),
             api_address: format!("127.0.0.1:{}", 9000 + ordinal),
+            incarnation: String::new(),
         };
         members.insert(ordinal, node);
         held.push(listener);

@@ -125,6 +125,7 @@ fn members() -> BTreeMap<u64, PeerNode> {
         name: host(ordinal),
         peer_address: format!("{}:7000", host(ordinal)),
         api_address: format!("{}:443", host(ordinal)),
+        incarnation: String::new(),
     };
     NODES.map(|ordinal| (ordinal, node(ordinal))).collect()
 }

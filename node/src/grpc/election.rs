@@ -232,6 +232,7 @@ pub(crate) fn members_of(
                 name,
                 peer_address,
                 api_address,
+                incarnation: String::new(),
             },
         )
     };

@@ -1,6 +1,7 @@
 //! The public API: one file a service, all of them over one TLS port, beside the standard health
 //! and reflection services.
 
+pub(crate) mod cluster;
 pub(crate) mod election;
 pub(crate) mod exports;
 pub(crate) mod node_status;
@@ -14,6 +15,7 @@ pub(crate) mod transparency;
 
 use std::sync::Arc;
 
+use proto::v1::cluster_server::ClusterServer;
 use proto::v1::election_server::ElectionServer;
 use proto::v1::exports_server::ExportsServer;
 use proto::v1::receipts_server::ReceiptsServer;
@@ -50,6 +52,7 @@ pub(crate) fn routes(
     let exports = exports::Service::new(Arc::clone(core));
     let trace = trace::Service::new(Arc::clone(core));
     let transparency = transparency::Service::new(Arc::clone(core));
+    let cluster = cluster::Service::new(Arc::clone(core));
     let election = election::Service::new(Arc::clone(core));
     let status = node_status::Service::new(Arc::clone(core));
     let routes = Routes::new(health)
@@ -61,6 +64,7 @@ pub(crate) fn routes(
         .add_service(TraceServer::new(trace).max_decoding_message_size(MAX_REQUEST))
         .add_service(TransparencyServer::new(transparency).max_decoding_message_size(MAX_REQUEST))
         .add_service(ElectionServer::new(election).max_decoding_message_size(MAX_INIT))
+        .add_service(ClusterServer::new(cluster).max_decoding_message_size(MAX_INIT))
         .add_service(StatusServer::new(status).max_decoding_message_size(MAX_REQUEST));
     Ok((routes, reporter))
 }

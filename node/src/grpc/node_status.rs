@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::status;
 use crate::core::Core;
+use crate::orders::rules::Lines;
 
 /// The service.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl StatusService for Service {
                     .map(|digest| digest.as_bytes().to_vec()),
                 side_digest: view.side_digest()?.as_bytes().to_vec(),
                 rehearsal: charter.is_some_and(|charter| charter.is_rehearsal()),
+                lines: Lines::of(view)?,
             })
         });
         Ok(Response::new(message(
@@ -60,10 +62,13 @@ struct Tree {
     leaf_digest: Option<Vec<u8>>,
     side_digest: Vec<u8>,
     rehearsal: bool,
+    lines: Option<Lines>,
 }
 
 fn message(core: &Core, status: &ReplicaStatus, tree: Tree) -> NodeStatus {
     let whoami = &core.whoami;
+    let lines = tree.lines.as_ref();
+    let problems = core.problems();
     let checkpoint_size = core.checkpoints.newest_size().get();
     NodeStatus {
         election: whoami.election.clone(),
@@ -87,12 +92,23 @@ fn message(core: &Core, status: &ReplicaStatus, tree: Tree) -> NodeStatus {
         checkpoint_size,
         receipts_pending: tree.size.saturating_sub(checkpoint_size),
         cosigning_stopped: core.cosigner.stopped().unwrap_or_default(),
-        members: members(core, status),
+        members: members(core, status, lines),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        membership_index: status.membership_index.unwrap_or_default(),
+        joint: status.joint,
+        incarnation: core.incarnation.to_string(),
+        run: core.run,
+        ready: problems.is_empty(),
+        problems,
+        draining: core.admission.draining(),
+        manifest_version: lines.map_or(0, Lines::version),
+        admitted: core.admitted.is(),
+        peer_address: whoami.peer_address.as_str().to_owned(),
+        api_address: whoami.api_address.as_str().to_owned(),
     }
 }
 
-fn members(core: &Core, status: &ReplicaStatus) -> Vec<Member> {
+fn members(core: &Core, status: &ReplicaStatus, lines: Option<&Lines>) -> Vec<Member> {
     if status.members.nodes.is_empty() {
         return vec![Member {
             ordinal: core.whoami.ordinal,
@@ -101,6 +117,8 @@ fn members(core: &Core, status: &ReplicaStatus) -> Vec<Member> {
             api_address: core.whoami.api_address.as_str().to_owned(),
             voter: false,
             matched_index: None,
+            answered_ms_ago: None,
+            line: String::new(),
         }];
     }
     let member = |(ordinal, node): (&u64, &replica::PeerNode)| Member {
@@ -110,6 +128,8 @@ fn members(core: &Core, status: &ReplicaStatus) -> Vec<Member> {
         api_address: node.api_address.clone(),
         voter: status.members.voters.contains(ordinal),
         matched_index: status.matched.get(ordinal).copied().flatten(),
+        answered_ms_ago: status.answered_ms_ago.get(ordinal).copied().flatten(),
+        line: lines.map_or("", |lines| lines.word(*ordinal)).to_owned(),
     };
     status.members.nodes.iter().map(member).collect()
 }

@@ -57,12 +57,8 @@ impl From<IntakeError> for Status {
         let text = error.to_string();
         match error {
             IntakeError::Unavailable { leader, .. } => {
-                let mut status = with_pushback(Self::unavailable(text), RETRY_AFTER);
-                if let Some(leader) = leader.and_then(|leader| MetadataValue::try_from(leader).ok())
-                {
-                    status.metadata_mut().insert(LEADER, leader);
-                }
-                status
+                let status = with_pushback(Self::unavailable(text), RETRY_AFTER);
+                led_by(status, leader.as_deref())
             }
             IntakeError::Retired => Self::failed_precondition(text),
             IntakeError::Stopped(_) => Self::data_loss(text),
@@ -96,10 +92,19 @@ pub(crate) fn unconfirmed(error: &replica::Error) -> Status {
         replica::Error::Fatal { .. } => Status::data_loss("this node has stopped"),
         replica::Error::NotLeader { .. }
         | replica::Error::Unavailable { .. }
+        | replica::Error::Overtaken { .. }
         | replica::Error::Invalid { .. } => {
             with_pushback(Status::unavailable(error.to_string()), RETRY_AFTER)
         }
     }
+}
+
+/// Adds who leads, where that is known.
+pub(crate) fn led_by(mut status: Status, leader: Option<&str>) -> Status {
+    if let Some(leader) = leader.and_then(|leader| MetadataValue::try_from(leader).ok()) {
+        status.metadata_mut().insert(LEADER, leader);
+    }
+    status
 }
 
 fn with_pushback(mut status: Status, after: Duration) -> Status {

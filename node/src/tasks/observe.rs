@@ -26,6 +26,7 @@ pub(crate) async fn run(core: Arc<Core>, health: HealthReporter, stopping: Cance
             watchman::observe_conditions(&core);
             let checks = readiness::checks(&core).await;
             grpc::tell_health(&health, readiness::passed(&checks)).await;
+            core.note_checks(checks);
             known || know_thyself(&core).await
         };
         tokio::select! {

@@ -31,6 +31,10 @@ pub struct PeerNode {
     /// The node's id in the manifest, for example `n1`.
     #[prost(string, tag = "3")]
     pub name: ::prost::alloc::string::String,
+    /// The life of its data directory, 32 hexadecimal digits, where the node joined after the start;
+    /// empty for a founder. A node that lost its directory has another.
+    #[prost(string, tag = "4")]
+    pub incarnation: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Membership {

@@ -3667,6 +3667,37 @@ pub struct NodeStatus {
     pub members: ::prost::alloc::vec::Vec<node_status::Member>,
     #[prost(string, tag = "22")]
     pub version: ::prost::alloc::string::String,
+    /// Log position of the membership entry: what an order to change it must name.
+    #[prost(uint64, tag = "23")]
+    pub membership_index: u64,
+    /// Whether the membership is between two sets of voters.
+    #[prost(bool, tag = "24")]
+    pub joint: bool,
+    /// The life of this node's data directory, 32 hexadecimal digits.
+    #[prost(string, tag = "25")]
+    pub incarnation: ::prost::alloc::string::String,
+    /// When this process started, in Unix milliseconds: what an order to drain it must name.
+    #[prost(uint64, tag = "26")]
+    pub run: u64,
+    /// Whether the node takes submissions and reads; otherwise `problems` says why not.
+    #[prost(bool, tag = "27")]
+    pub ready: bool,
+    #[prost(string, repeated, tag = "28")]
+    pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether an order to drain it holds.
+    #[prost(bool, tag = "29")]
+    pub draining: bool,
+    /// Version of the manifest in force here; zero before the first.
+    #[prost(uint64, tag = "30")]
+    pub manifest_version: u64,
+    /// Whether the data directory was let into the cluster.
+    #[prost(bool, tag = "31")]
+    pub admitted: bool,
+    /// Where the other nodes and clients reach this node, by its own configuration.
+    #[prost(string, tag = "32")]
+    pub peer_address: ::prost::alloc::string::String,
+    #[prost(string, tag = "33")]
+    pub api_address: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `NodeStatus`.
 pub mod node_status {
@@ -3685,6 +3716,12 @@ pub mod node_status {
         /// Log position the leader knows to be on this member; set on the leader only.
         #[prost(uint64, optional, tag = "6")]
         pub matched_index: ::core::option::Option<u64>,
+        /// Milliseconds since it last answered the leader; set on the leader only.
+        #[prost(uint64, optional, tag = "7")]
+        pub answered_ms_ago: ::core::option::Option<u64>,
+        /// What the manifest in force says of it: node, spare or, where it has no line, nothing.
+        #[prost(string, tag = "8")]
+        pub line: ::prost::alloc::string::String,
     }
 }
 /// Generated client implementations.
@@ -3974,6 +4011,518 @@ pub mod status_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "tally.v1.Status";
     impl<T> tonic::server::NamedService for StatusServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderRequest {
+    /// The exact bytes of the order's note.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub order: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderResponse {
+    #[prost(oneof = "order_response::Result", tags = "1, 2")]
+    pub result: ::core::option::Option<order_response::Result>,
+}
+/// Nested message and enum types in `OrderResponse`.
+pub mod order_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        #[prost(message, tag = "1")]
+        Obeyed(super::Obeyed),
+        #[prost(message, tag = "2")]
+        Refused(super::Refusal),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Obeyed {
+    /// Where the membership stands now.
+    #[prost(uint64, tag = "1")]
+    pub membership_index: u64,
+    /// After an `add`: the order with the leader's signature added, which the new node asks for.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub join: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct JoinRequest {
+    /// The order of `Obeyed.join`.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub order: ::prost::bytes::Bytes,
+    /// All manifest versions with their files: the new node knows the first one's fingerprint.
+    #[prost(message, optional, tag = "2")]
+    pub bundle: ::core::option::Option<Bundle>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinResponse {
+    #[prost(oneof = "join_response::Result", tags = "1, 2")]
+    pub result: ::core::option::Option<join_response::Result>,
+}
+/// Nested message and enum types in `JoinResponse`.
+pub mod join_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        #[prost(message, tag = "1")]
+        Joined(super::Joined),
+        #[prost(message, tag = "2")]
+        Refused(super::Refusal),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Joined {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SucceedRequest {
+    /// The exact bytes of the manifest's note.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub manifest: ::prost::bytes::Bytes,
+    /// Files that it names and the log does not have yet, such as its policies.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub files: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SucceedResponse {
+    #[prost(oneof = "succeed_response::Result", tags = "1, 2")]
+    pub result: ::core::option::Option<succeed_response::Result>,
+}
+/// Nested message and enum types in `SucceedResponse`.
+pub mod succeed_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        /// Its leaf.
+        #[prost(uint64, tag = "1")]
+        LeafIndex(u64),
+        #[prost(message, tag = "2")]
+        Refused(super::Refusal),
+    }
+}
+/// Generated client implementations.
+pub mod cluster_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct ClusterClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ClusterClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ClusterClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ClusterClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ClusterClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Carries out an order that an administrator has signed. Changes of members and hand-overs are
+        /// for the node that leads; a drain is for the node that it names.
+        pub async fn obey(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::OrderResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.v1.Cluster/Obey");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Cluster", "Obey"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets a node with an empty data directory take part: the order that added it, countersigned by
+        /// the node that leads. It holds for one directory, so it cannot be used again.
+        pub async fn join(
+            &mut self,
+            request: impl tonic::IntoRequest<super::JoinRequest>,
+        ) -> std::result::Result<tonic::Response<super::JoinResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.v1.Cluster/Join");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Cluster", "Join"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Brings a manifest version into the log, with the files that it names.
+        pub async fn succeed(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SucceedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SucceedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.v1.Cluster/Succeed");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.v1.Cluster", "Succeed"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod cluster_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ClusterServer.
+    #[async_trait]
+    pub trait Cluster: std::marker::Send + std::marker::Sync + 'static {
+        /// Carries out an order that an administrator has signed. Changes of members and hand-overs are
+        /// for the node that leads; a drain is for the node that it names.
+        async fn obey(
+            &self,
+            request: tonic::Request<super::OrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::OrderResponse>, tonic::Status>;
+        /// Lets a node with an empty data directory take part: the order that added it, countersigned by
+        /// the node that leads. It holds for one directory, so it cannot be used again.
+        async fn join(
+            &self,
+            request: tonic::Request<super::JoinRequest>,
+        ) -> std::result::Result<tonic::Response<super::JoinResponse>, tonic::Status>;
+        /// Brings a manifest version into the log, with the files that it names.
+        async fn succeed(
+            &self,
+            request: tonic::Request<super::SucceedRequest>,
+        ) -> std::result::Result<tonic::Response<super::SucceedResponse>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct ClusterServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ClusterServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ClusterServer<T>
+    where
+        T: Cluster,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tally.v1.Cluster/Obey" => {
+                    #[allow(non_camel_case_types)]
+                    struct ObeySvc<T: Cluster>(pub Arc<T>);
+                    impl<T: Cluster> tonic::server::UnaryService<super::OrderRequest>
+                    for ObeySvc<T> {
+                        type Response = super::OrderResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::obey(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ObeySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.v1.Cluster/Join" => {
+                    #[allow(non_camel_case_types)]
+                    struct JoinSvc<T: Cluster>(pub Arc<T>);
+                    impl<T: Cluster> tonic::server::UnaryService<super::JoinRequest>
+                    for JoinSvc<T> {
+                        type Response = super::JoinResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::JoinRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::join(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = JoinSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.v1.Cluster/Succeed" => {
+                    #[allow(non_camel_case_types)]
+                    struct SucceedSvc<T: Cluster>(pub Arc<T>);
+                    impl<T: Cluster> tonic::server::UnaryService<super::SucceedRequest>
+                    for SucceedSvc<T> {
+                        type Response = super::SucceedResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SucceedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::succeed(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SucceedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ClusterServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tally.v1.Cluster";
+    impl<T> tonic::server::NamedService for ClusterServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

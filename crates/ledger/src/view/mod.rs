@@ -14,6 +14,7 @@ use caucus::{Basis, CountyId, PoolId, Results, Roster, Rules, Scale, Totals, Uni
 use merkle::{
     ConsistencyProof, Hash, InclusionProof, LeafHash, LeafIndex, Nodes, ProveError, TreeSize,
 };
+use receipt::leaf::{Place, Role};
 use receipt::{Manifest, ShortCode};
 
 pub use findings::{FindingState, UnitFinding};
@@ -243,6 +244,16 @@ impl<'a, T: Tables> View<'a, T> {
     /// The hash of the first manifest's text; none before it.
     pub fn genesis(&self) -> Result<Option<Hash>, Fault> {
         rows::genesis(self.tables)
+    }
+
+    /// The keys that may sign for a role now, as text.
+    pub fn keys_of(&self, role: Role) -> Result<Vec<String>, Fault> {
+        let place = Place::Role(role);
+        let keys = rows::keys(self.tables)?.into_iter();
+        Ok(keys
+            .filter(|(_, row)| row.is_active(&place))
+            .map(|(_, row)| row.vkey)
+            .collect())
     }
 
     /// The leaf that closed the night, if it is closed.

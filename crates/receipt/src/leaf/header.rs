@@ -28,7 +28,7 @@ pub struct Header {
 impl Header {
     /// Reads the four lines. Whether `genesis -` may stand there depends on the type, which the
     /// caller knows.
-    pub(super) fn read(lines: &mut Lines<'_>) -> Result<Self, Malformed> {
+    pub(crate) fn read(lines: &mut Lines<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             election: lines.value("election", "<election>", |text| {
                 ElectionId::parse(text).ok()

@@ -31,6 +31,7 @@ fn meta() -> SnapshotMeta {
         name: "n2".to_owned(),
         peer_address: "n2:7000".to_owned(),
         api_address: "n2:443".to_owned(),
+        incarnation: String::new(),
     };
     let nodes = BTreeMap::from([(LEADER, node)]);
     let membership = Membership::new(vec![[LEADER].into()], nodes);

@@ -1,4 +1,10 @@
-//! `tally cluster`: starting an empty cluster.
+//! `tally cluster`: the machines of a cluster, from the first start to the last restart.
+//!
+//! Starting it is here; looking at it, changing who takes part, and restarting it have a file each.
+
+mod members;
+mod restart;
+mod status;
 
 use clap::{Args, Subcommand};
 use receipt::Fingerprint;
@@ -13,10 +19,20 @@ use super::{on_network, trust};
 use crate::clock::SystemClock;
 use crate::cluster;
 
-/// Start a cluster.
+/// Start a cluster and look after its machines.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Init(Init),
+    Status(status::Status),
+    Add(members::Add),
+    Promote(members::Promote),
+    Remove(members::Remove),
+    Replace(members::Replace),
+    Succeed(members::Succeed),
+    Transfer(members::Transfer),
+    Drain(members::Drain),
+    Resume(members::Resume),
+    Restart(restart::Restart),
 }
 
 /// Give the empty nodes their election, once.
@@ -47,6 +63,16 @@ impl Verb {
     pub(crate) fn run(self, output: Output) -> Outcome {
         match self {
             Verb::Init(init) => on_network(init.init(output)),
+            Verb::Status(status) => on_network(status.show(output)),
+            Verb::Add(add) => on_network(add.run(output)),
+            Verb::Promote(promote) => on_network(promote.run(output)),
+            Verb::Remove(remove) => on_network(remove.run(output)),
+            Verb::Replace(replace) => on_network(replace.run(output)),
+            Verb::Succeed(succeed) => on_network(succeed.run(output)),
+            Verb::Transfer(transfer) => on_network(transfer.run(output)),
+            Verb::Drain(drain) => on_network(drain.run(output)),
+            Verb::Resume(resume) => on_network(resume.run(output)),
+            Verb::Restart(restart) => on_network(restart.run(output)),
         }
     }
 }
