@@ -218,6 +218,8 @@ pub struct Limits {
     /// Submissions in progress, those waiting for their receipt included. Each holds at most one
     /// note of 8 KiB and its receipt.
     pub submissions_in_flight: usize,
+    /// Notes in progress that name no key in force, or come from where signatures failed lately.
+    pub strangers_in_flight: usize,
     /// Reads in progress: results, receipts, entries, proofs.
     pub reads_in_flight: usize,
     /// Streams of results open at once.
@@ -309,6 +311,7 @@ impl Config {
         } = self.raft;
         let Limits {
             submissions_in_flight,
+            strangers_in_flight,
             reads_in_flight,
             watchers,
             ..
@@ -322,7 +325,13 @@ impl Config {
         if election_max_ms <= election_min_ms {
             return Some("`raft.election_max_ms` must be above `raft.election_min_ms`");
         }
-        if [submissions_in_flight, reads_in_flight, watchers].contains(&0) {
+        let places = [
+            submissions_in_flight,
+            strangers_in_flight,
+            reads_in_flight,
+            watchers,
+        ];
+        if places.contains(&0) {
             return Some("a limit of zero in `[limits]` would refuse everything");
         }
         if telemetry::logging::check_filter(&self.log.level).is_err() {
@@ -406,6 +415,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             submissions_in_flight: 1024,
+            strangers_in_flight: 64,
             reads_in_flight: 128,
             watchers: 256,
             apply_backlog_entries: 5_000,

@@ -81,7 +81,9 @@ pub(crate) async fn serve_api(
         .merge(operations::public())
         .merge(pages)
         .fallback(http::unknown);
-    server.serve(router.into_make_service()).await
+    server
+        .serve(router.into_make_service_with_connect_info::<SocketAddr>())
+        .await
 }
 
 /// Serves consensus and the node's own questions to the other nodes.

@@ -11,7 +11,7 @@ use note::SignedCheckpoint;
 use receipt::{ReceiptLevel, UnverifiedReceipt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::core::{Core, ReadError};
+use crate::core::{Core, ReadError, Reader};
 
 /// What this node can say about a leaf's receipt.
 #[derive(Debug)]
@@ -30,8 +30,9 @@ pub(crate) async fn find(
     core: &Arc<Core>,
     leaf: LeafIndex,
     level: ReceiptLevel,
+    reader: Reader,
 ) -> Result<Found, ReadError> {
-    core.read(move |core, view| {
+    core.read_as(reader, move |core, view| {
         let Some(entry) = view.leaf(leaf)? else {
             return Ok(Found::Unknown);
         };
@@ -114,7 +115,8 @@ pub(crate) async fn wait_for(
             .checkpoints
             .covering_size(leaf)
             .is_some_and(|covering| covering <= size)
-            && let Found::Receipt(receipt) = find(core, leaf, ReceiptLevel::Receipt).await?
+            && let Found::Receipt(receipt) =
+                find(core, leaf, ReceiptLevel::Receipt, Reader::Node).await?
         {
             return Ok(Some(receipt));
         }
