@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use telemetry::{Lane, Metrics, RejectReason};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::sources::{Kind, Share, Source, Sources};
+use self::sources::{Kind, SOURCE_PACE, Share, Source, Sources, TOTAL_PACE};
 use crate::config::Limits;
 
 /// Strangers' notes looked at at the same time. Each costs a signature at the most, so this is
@@ -36,7 +36,7 @@ const UNPROVEN: usize = 16;
 pub(crate) const SOON: Duration = Duration::from_millis(250);
 
 /// The same where it takes the node or its operator longer.
-const LATER: Duration = Duration::from_secs(2);
+const LATER: Duration = Duration::from_secs(1);
 
 /// When to come back after a rejection.
 pub(crate) const fn retry_after(reason: RejectReason) -> Duration {
@@ -197,7 +197,7 @@ impl Admission {
     }
 
     fn stranger(&self, source: Source, now: Instant) -> Result<Permit, RejectReason> {
-        if !self.sources.in_time(source, now) {
+        if !self.sources.in_time(source, SOURCE_PACE, TOTAL_PACE, now) {
             return Err(RejectReason::Rate);
         }
         let most = self.limits.strangers_in_flight.div_euclid(8).max(1);

@@ -224,6 +224,9 @@ pub struct Limits {
     pub reads_in_flight: usize,
     /// Streams of results open at once.
     pub watchers: usize,
+    /// Connections on the API's port. Beyond it the one that has rested longest is closed; one
+    /// source has at most half of them. A resting one costs about 50 KB, and a file descriptor.
+    pub connections: usize,
     /// Log entries that may be committed and not yet applied before submissions are turned away.
     pub apply_backlog_entries: u64,
     /// Free bytes on the data directory's disk below which submissions are turned away. RocksDB
@@ -314,6 +317,7 @@ impl Config {
             strangers_in_flight,
             reads_in_flight,
             watchers,
+            connections,
             ..
         } = self.limits;
         if note::KeyName::parse(&self.id).is_err() || self.id.contains('/') {
@@ -330,6 +334,7 @@ impl Config {
             strangers_in_flight,
             reads_in_flight,
             watchers,
+            connections,
         ];
         if places.contains(&0) {
             return Some("a limit of zero in `[limits]` would refuse everything");
@@ -418,6 +423,7 @@ impl Default for Limits {
             strangers_in_flight: 64,
             reads_in_flight: 128,
             watchers: 256,
+            connections: 4_096,
             apply_backlog_entries: 5_000,
             free_bytes_floor: 64 * 1024 * 1024,
         }

@@ -24,14 +24,14 @@ const SUSPECT: Duration = Duration::from_secs(60);
 /// For how long a source counts as one with chairs behind it, from the last authentic note on.
 const TRUSTED: Duration = Duration::from_secs(3_600);
 
-/// Between two strangers' notes of one source, in the long run.
-const SOURCE_PACE: Pace = Pace {
+/// Strangers' notes of one source.
+pub(crate) const SOURCE_PACE: Pace = Pace {
     interval: Duration::from_millis(50),
     burst: Duration::from_secs(2),
 };
 
-/// Between two strangers' notes of all sources together, in the long run.
-const TOTAL_PACE: Pace = Pace {
+/// Strangers' notes of all sources together.
+pub(crate) const TOTAL_PACE: Pace = Pace {
     interval: Duration::from_millis(5),
     burst: Duration::from_secs(1),
 };
@@ -79,9 +79,11 @@ pub(crate) enum Kind {
 
 /// A long-run rate with room for a burst.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
-    interval: Duration,
-    burst: Duration,
+pub(crate) struct Pace {
+    /// Between two of them.
+    pub(crate) interval: Duration,
+    /// How far they may be ahead of that.
+    pub(crate) burst: Duration,
 }
 
 /// When the next call would be due if all came evenly; calls may be ahead of that by the burst.
@@ -107,7 +109,7 @@ impl Due {
 struct Known {
     /// Calls in progress, in the order of [`Kind`].
     in_progress: [usize; 4],
-    strangers: Due,
+    paced: Due,
     failures: u32,
     failed: Option<Instant>,
     authentic: Option<Instant>,
@@ -127,7 +129,7 @@ impl Known {
         !self.is_idle()
             || within(self.failed, SUSPECT, now)
             || within(self.authentic, TRUSTED, now)
-            || !self.strangers.is_past(now)
+            || !self.paced.is_past(now)
     }
 }
 
@@ -144,7 +146,7 @@ pub(crate) struct Sources {
 #[derive(Debug, Default)]
 struct Memory {
     known: HashMap<Source, Known>,
-    strangers: Due,
+    paced: Due,
 }
 
 /// One of a source's calls in progress; ends when it is dropped.
@@ -176,11 +178,17 @@ impl Sources {
         })
     }
 
-    /// Whether a stranger's note of this source is in time, for the source and for all together.
-    pub(crate) fn in_time(&self, source: Source, now: Instant) -> bool {
+    /// Whether something of this source is in time, for the source and for all together.
+    pub(crate) fn in_time(
+        &self,
+        source: Source,
+        of_source: Pace,
+        of_all: Pace,
+        now: Instant,
+    ) -> bool {
         let mut memory = self.memory();
         // A source that is too fast takes nothing of what all have together.
-        memory.of(source).strangers.pass(SOURCE_PACE, now) && memory.strangers.pass(TOTAL_PACE, now)
+        memory.of(source).paced.pass(of_source, now) && memory.paced.pass(of_all, now)
     }
 
     /// Whether its signatures failed lately.
@@ -288,18 +296,21 @@ mod tests {
     #[test]
     fn a_source_has_its_burst_and_then_its_pace() {
         let (sources, now) = (Sources::default(), Instant::now());
-        let passed = (0..1_000).filter(|_| sources.in_time(source(1), now));
+        let passed =
+            (0..1_000).filter(|_| sources.in_time(source(1), SOURCE_PACE, TOTAL_PACE, now));
         assert_eq!(passed.count(), 40);
-        assert!(sources.in_time(source(2), now));
+        assert!(sources.in_time(source(2), SOURCE_PACE, TOTAL_PACE, now));
         let later = now + SOURCE_PACE.interval;
-        assert!(sources.in_time(source(1), later));
-        assert!(!sources.in_time(source(1), later));
+        assert!(sources.in_time(source(1), SOURCE_PACE, TOTAL_PACE, later));
+        assert!(!sources.in_time(source(1), SOURCE_PACE, TOTAL_PACE, later));
     }
 
     #[test]
     fn all_sources_together_have_a_pace_too() {
         let (sources, now) = (Sources::default(), Instant::now());
-        let passed = (0..=255).filter(|last| (0..40).any(|_| sources.in_time(source(*last), now)));
+        let passed = (0..=255).filter(|last| {
+            (0..40).any(|_| sources.in_time(source(*last), SOURCE_PACE, TOTAL_PACE, now))
+        });
         assert_eq!(passed.count(), 200);
     }
 
