@@ -51,7 +51,9 @@ pub(crate) fn examine(tables: &impl Tables, command: Command) -> Result<Examined
     })
 }
 
-enum Authenticity {
+/// What a refusal says about the signers of a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Authenticity {
     /// No state would make it acceptable.
     Never,
     /// A key, a role or a unit that later leaves may add.
@@ -60,7 +62,8 @@ enum Authenticity {
     Sound,
 }
 
-fn authenticity(refusal: &Refusal) -> Authenticity {
+/// Whether a refused note was signed by those who should.
+pub(crate) fn authenticity(refusal: &Refusal) -> Authenticity {
     match refusal {
         Refusal::TooLarge { .. }
         | Refusal::Malformed { .. }

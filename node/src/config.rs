@@ -218,10 +218,15 @@ pub struct Limits {
     /// Submissions in progress, those waiting for their receipt included. Each holds at most one
     /// note of 8 KiB and its receipt.
     pub submissions_in_flight: usize,
+    /// Notes in progress that name no key in force, or come from where signatures failed lately.
+    pub strangers_in_flight: usize,
     /// Reads in progress: results, receipts, entries, proofs.
     pub reads_in_flight: usize,
     /// Streams of results open at once.
     pub watchers: usize,
+    /// Connections on the API's port. Beyond it the one that has rested longest is closed; one
+    /// source has at most half of them. A resting one costs about 50 KB, and a file descriptor.
+    pub connections: usize,
     /// Log entries that may be committed and not yet applied before submissions are turned away.
     pub apply_backlog_entries: u64,
     /// Free bytes on the data directory's disk below which submissions are turned away. RocksDB
@@ -309,8 +314,10 @@ impl Config {
         } = self.raft;
         let Limits {
             submissions_in_flight,
+            strangers_in_flight,
             reads_in_flight,
             watchers,
+            connections,
             ..
         } = self.limits;
         if note::KeyName::parse(&self.id).is_err() || self.id.contains('/') {
@@ -322,7 +329,14 @@ impl Config {
         if election_max_ms <= election_min_ms {
             return Some("`raft.election_max_ms` must be above `raft.election_min_ms`");
         }
-        if [submissions_in_flight, reads_in_flight, watchers].contains(&0) {
+        let places = [
+            submissions_in_flight,
+            strangers_in_flight,
+            reads_in_flight,
+            watchers,
+            connections,
+        ];
+        if places.contains(&0) {
             return Some("a limit of zero in `[limits]` would refuse everything");
         }
         if telemetry::logging::check_filter(&self.log.level).is_err() {
@@ -406,8 +420,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             submissions_in_flight: 1024,
+            strangers_in_flight: 64,
             reads_in_flight: 128,
             watchers: 256,
+            connections: 4_096,
             apply_backlog_entries: 5_000,
             free_bytes_floor: 64 * 1024 * 1024,
         }

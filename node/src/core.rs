@@ -13,6 +13,7 @@ use replica::ReplicaStatus;
 use replica::rocks::{FrozenTables, RocksState};
 use store::{DataDir, Incarnation, LogDb};
 use telemetry::Metrics;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use witness::gossip::{Comparison, Contradiction, FRESH, Gossip, Heard, NodeKeys, Stand};
 
@@ -92,6 +93,8 @@ pub(crate) struct Core {
     pub(crate) draining: CancellationToken,
     /// Set to the sentence that ends the node, once.
     pub(crate) downfall: Downfall,
+    /// Reads for callers that may run at the same time.
+    callers: Semaphore,
     started: Instant,
     gossip: Mutex<Gossip>,
     /// How far each peer's clock leads this one's, in seconds, and when that was found.
@@ -107,6 +110,10 @@ pub(crate) struct Core {
 /// For how long a leader counts as one after it was confirmed: the node asks twice a second, and
 /// an answer may take one.
 const PROVEN: Duration = Duration::from_secs(2);
+
+/// Reads for callers that run at the same time: a quarter of the threads that may block
+/// (`READERS` in `main.rs`), and no more than two for each core of a small machine.
+const CALLERS: usize = 4;
 
 /// The parts a [`Core`] is made of.
 pub(crate) struct CoreParts {
@@ -137,6 +144,15 @@ pub(crate) struct CoreParts {
 pub(crate) struct Downfall {
     reason: Mutex<Option<crate::StartError>>,
     known: CancellationToken,
+}
+
+/// Whom a read is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A note on its way, or the node itself.
+    Node,
+    /// Somebody who asks.
+    Caller,
 }
 
 /// The state could not be read.
@@ -182,6 +198,7 @@ impl Core {
             checks: Mutex::new(vec![Check::starting()]),
             draining: CancellationToken::new(),
             downfall: Downfall::default(),
+            callers: Semaphore::new(CALLERS),
             started: Instant::now(),
             gossip: Mutex::new(gossip),
             skews: Mutex::default(),
@@ -197,6 +214,35 @@ impl Core {
         T: Send + 'static,
         F: FnOnce(&Self, &View<'_, FrozenTables<'_>>) -> Result<T, Fault> + Send + 'static,
     {
+        self.read_as(Reader::Node, work).await
+    }
+
+    /// The same for somebody who asks: it waits until one of the threads for callers is free, so
+    /// that no flood of questions takes the threads that submissions need.
+    pub(crate) async fn read_for_caller<T, F>(self: &Arc<Self>, work: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self, &View<'_, FrozenTables<'_>>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.read_as(Reader::Caller, work).await
+    }
+
+    /// Reads for either.
+    pub(crate) async fn read_as<T, F>(
+        self: &Arc<Self>,
+        reader: Reader,
+        work: F,
+    ) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self, &View<'_, FrozenTables<'_>>) -> Result<T, Fault> + Send + 'static,
+    {
+        let _turn = match reader {
+            Reader::Node => None,
+            // Never closed, so there is a turn for everybody who waits; how many wait is limited
+            // by admission.
+            Reader::Caller => self.callers.acquire().await.ok(),
+        };
         let core = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
             core.replica

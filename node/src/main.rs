@@ -14,7 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// out receipts that anyone can check.
 ///
 /// It runs until it receives SIGTERM or SIGINT: it then hands leadership over, finishes the calls
-/// in progress and flushes its disk. SIGHUP reads the API's certificate anew.
+/// in progress and flushes its disk. SIGHUP reads its
+/// certificates anew, which it does by itself when their files have changed.
 #[derive(Debug, Parser)]
 #[command(version, name = "tally-node", after_help = EXIT_CODES)]
 struct Options {
@@ -100,9 +101,7 @@ async fn live(config: Config) -> Result<(), StartError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = next(&mut reload) => {
-                if let Err(error) = node.reload_certificate() {
-                    tracing::error!(%error, "the old certificate stays in use");
-                }
+                node.reload_certificates();
             }
             // No orderly stop: what a failed node still believes is not to be handed on.
             error = node.failed() => return Err(error),

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use replica::grpc::{GrpcTransport, PeerGuard, TransportConfig, certificate_names};
 use replica::rocks::RocksLog;
 use replica::{Replica, ReplicaConfig};
-use telemetry::{CertificateUse, Metrics, Names};
+use telemetry::{Metrics, Names};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,18 +18,22 @@ use tonic_health::server::HealthReporter;
 use crate::admission::Admission;
 use crate::admitted;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Api, Config};
+use crate::config::Config;
 use crate::core::{Core, CoreParts, Whoami};
+use crate::credentials::Credentials;
+use crate::files;
 use crate::grpc;
 use crate::http;
 use crate::keys::NodeKeys;
-use crate::listeners::{Listeners, serve_api, serve_operations, serve_peers};
+use crate::listeners::{
+    Listeners, api_connections, serve_api, serve_operations, serve_peers, sweep,
+};
 use crate::open::{self, ApplyTimes, Opened};
 use crate::peers::calls::PeerCalls;
 use crate::start_error::StartError;
 use crate::tasks::witness::Courier;
 use crate::tasks::{self, Tasks};
-use crate::tls::{self, PeerCredentials};
+use crate::tls::PeerCredentials;
 
 /// What a node takes from the machine it runs on. Tests hand in their own.
 #[derive(Debug, Clone)]
@@ -66,7 +69,7 @@ pub struct RunningNode {
     health: HealthReporter,
     addresses: Addresses,
     api: Handle<SocketAddr>,
-    certificate: (Api, RustlsConfig),
+    credentials: Arc<Credentials>,
     peers: CancellationToken,
     serving: Option<Serving>,
     consensus: Option<Runtime>,
@@ -109,21 +112,15 @@ impl Parts {
 impl Node {
     /// Starts a node: keys and certificates, ports, disk, consensus, listeners. It answers when
     /// this returns; whether it is ready is told by its health.
-    pub async fn start(config: Config, parts: Parts) -> Result<RunningNode, StartError> {
+    pub async fn start(mut config: Config, parts: Parts) -> Result<RunningNode, StartError> {
         // One provider of cryptography for every listener; a second start in one process finds it.
         let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let keys = NodeKeys::load(&config)?;
-        let (api_certificate, api_expires) = tls::api(&config.api)?;
-        let credentials = Arc::new(PeerCredentials::load(&config.peers)?);
+        let peer_credentials = PeerCredentials::load(&config.peers)?;
         let listeners = Listeners::bind(&config)?;
         let metrics = Arc::new(metrics()?);
-        metrics
-            .certificate_expiry
-            .set(CertificateUse::Api, api_expires);
-        metrics
-            .certificate_expiry
-            .set(CertificateUse::Peers, credentials.expires);
-        let whoami = whoami(&config, &keys, &credentials);
+        config.limits.connections = files::make_room(config.limits.connections)?;
+        let whoami = whoami(&config, &keys, &peer_credentials);
         let opened = open::open(&config, &whoami, keys, &metrics, &parts)?;
         let consensus = consensus_runtime()?;
         let couriers = config
@@ -131,24 +128,22 @@ impl Node {
             .iter()
             .map(Courier::new)
             .collect::<Result<Vec<_>, _>>()?;
+        let transport = transport(&whoami, &peer_credentials, &consensus)?;
+        let credentials = Credentials::new(
+            config.api.clone(),
+            config.peers.clone(),
+            &peer_credentials,
+            Arc::clone(&transport),
+            Arc::clone(&parts.clock),
+            Arc::clone(&metrics),
+        )?;
         let core = core(
-            &config,
-            &parts,
-            whoami,
-            opened,
-            &credentials,
-            &metrics,
-            &consensus,
+            &config, &parts, whoami, opened, transport, &metrics, &consensus,
         )
         .await?;
 
-        let running = RunningNode::serve(
-            core,
-            listeners,
-            (config.api, api_certificate),
-            credentials,
-            consensus,
-        )?;
+        let running =
+            RunningNode::serve(core, listeners, &config, Arc::new(credentials), consensus)?;
         for courier in couriers {
             let (core, stopping) = (Arc::clone(&running.core), running.tasks.stopping());
             running.tasks.spawn("witness", courier.run(core, stopping));
@@ -165,8 +160,8 @@ impl RunningNode {
     fn serve(
         core: Arc<Core>,
         listeners: Listeners,
-        api: (Api, Arc<rustls::ServerConfig>),
-        credentials: Arc<PeerCredentials>,
+        config: &Config,
+        credentials: Arc<Credentials>,
         consensus: Runtime,
     ) -> Result<Self, StartError> {
         let addresses = addresses(&listeners)?;
@@ -176,11 +171,20 @@ impl RunningNode {
         })?;
         let tasks = Tasks::new();
         spawn_tasks(&tasks, &core, &health);
-        let (api_config, certificate) = (api.0, RustlsConfig::from_config(api.1));
         let (handle, peers) = (Handle::new(), CancellationToken::new());
+        let connections = api_connections(&config.limits);
+        let sweeping = sweep(
+            Arc::clone(&connections),
+            Arc::clone(&core.metrics),
+            tasks.stopping(),
+        );
+        tasks.spawn("connections", sweeping);
+        let watching = Arc::clone(&credentials).watch(tasks.stopping());
+        tasks.spawn("credentials", watching);
         let api = serve_api(
             listeners.api,
-            certificate.clone(),
+            credentials.api_identity.clone(),
+            connections,
             handle.clone(),
             routes,
             http::router(&core),
@@ -188,7 +192,7 @@ impl RunningNode {
         let operations = serve_operations(listeners.operations, Arc::clone(&core), peers.clone());
         let others = serve_peers(
             listeners.peers,
-            credentials,
+            credentials.peers_identity.clone(),
             Arc::clone(&core),
             guard(&core),
             peers.clone(),
@@ -206,7 +210,7 @@ impl RunningNode {
             health,
             addresses,
             api: handle,
-            certificate: (api_config, certificate),
+            credentials,
             peers,
             serving: Some(serving),
             consensus: Some(consensus),
@@ -230,18 +234,10 @@ impl RunningNode {
         }
     }
 
-    /// Reads the API's certificate anew; connections that are open keep the old one. On an error
-    /// the old one stays in use.
-    pub fn reload_certificate(&self) -> Result<(), StartError> {
-        let (api, config) = &self.certificate;
-        let (certificate, expires) = tls::api(api)?;
-        config.reload_from_config(certificate);
-        self.core
-            .metrics
-            .certificate_expiry
-            .set(CertificateUse::Api, expires);
-        tracing::info!("the API's certificate was read anew");
-        Ok(())
+    /// Reads the certificates anew where their files have changed; connections that are open keep
+    /// the one they began with. What cannot be used changes nothing and is logged.
+    pub fn reload_certificates(&self) {
+        self.credentials.reload();
     }
 
     /// Stops in order: no new submissions, leadership handed over, calls in progress finished,
@@ -342,12 +338,24 @@ fn consensus_runtime() -> Result<Runtime, StartError> {
         })
 }
 
+fn transport(
+    whoami: &Whoami,
+    credentials: &PeerCredentials,
+    consensus: &Runtime,
+) -> Result<Arc<GrpcTransport>, StartError> {
+    let genesis = note::b64::encode_hash(&whoami.genesis);
+    let network = TransportConfig::new(genesis, whoami.ordinal, credentials.client());
+    GrpcTransport::new(network, consensus.handle().clone())
+        .map(Arc::new)
+        .map_err(|error| StartError::Replica(error.to_string()))
+}
+
 async fn core(
     config: &Config,
     parts: &Parts,
     whoami: Whoami,
     opened: Opened,
-    credentials: &PeerCredentials,
+    transport: Arc<GrpcTransport>,
     metrics: &Arc<Metrics>,
     consensus: &Runtime,
 ) -> Result<Arc<Core>, StartError> {
@@ -363,10 +371,6 @@ async fn core(
         incarnation,
     } = opened;
     let failed = |error: replica::Error| StartError::Replica(error.to_string());
-    let genesis = note::b64::encode_hash(&whoami.genesis);
-    let network = TransportConfig::new(genesis, whoami.ordinal, credentials.client());
-    let transport =
-        Arc::new(GrpcTransport::new(network, consensus.handle().clone()).map_err(failed)?);
     let mut settings = ReplicaConfig::new(whoami.ordinal, parts.seed);
     settings.cluster = whoami.election.clone();
     settings.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);

@@ -9,7 +9,7 @@ use merkle::{LeafIndex, ProveError, TreeSize};
 use receipt::{ReceiptLevel, UnverifiedReceipt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::core::{Core, ReadError};
+use crate::core::{Core, ReadError, Reader};
 
 /// What this node can say about a leaf's receipt.
 #[derive(Debug)]
@@ -28,8 +28,9 @@ pub(crate) async fn find(
     core: &Arc<Core>,
     leaf: LeafIndex,
     level: ReceiptLevel,
+    reader: Reader,
 ) -> Result<Found, ReadError> {
-    core.read(move |core, view| {
+    core.read_as(reader, move |core, view| {
         let Some(entry) = view.leaf(leaf)? else {
             return Ok(Found::Unknown);
         };
@@ -81,7 +82,8 @@ pub(crate) async fn wait_for(
             .checkpoints
             .covering_size(leaf)
             .is_some_and(|covering| covering <= size)
-            && let Found::Receipt(receipt) = find(core, leaf, ReceiptLevel::Receipt).await?
+            && let Found::Receipt(receipt) =
+                find(core, leaf, ReceiptLevel::Receipt, Reader::Node).await?
         {
             return Ok(Some(receipt));
         }

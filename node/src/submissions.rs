@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ledger::{Command, Outcome};
+use ledger::{Command, Outcome, View};
+use note::SignedNote;
 use telemetry::{RejectReason, SubmissionOutcome};
 
+use crate::admission::Claim;
+use crate::admission::sources::Source;
+use crate::auth::{self, Authenticity};
 use crate::core::{Core, ReadError};
 use crate::intake::{self, IntakeError};
 use crate::{grpc, receipts};
@@ -47,12 +51,14 @@ pub(crate) enum TakeError {
 /// Takes a note to its outcome, and waits for its receipt for at most `patience`.
 pub(crate) async fn take(
     core: &Arc<Core>,
+    source: Source,
     note: Bytes,
     patience: Duration,
 ) -> Result<Answered, TakeError> {
     let metrics = &core.metrics;
     let arrived = Instant::now();
-    let _place = core.admission.submission().map_err(|reason| {
+    let admitted = core.admission.submission(source, claim(core, &note)).await;
+    let mut place = admitted.map_err(|reason| {
         metrics.submissions.increment(SubmissionOutcome::Rejected);
         TakeError::Rejected(reason)
     })?;
@@ -66,6 +72,8 @@ pub(crate) async fn take(
             .increment(SubmissionOutcome::Unavailable);
         tracing::debug!(%error, "a note was given back");
     })?;
+    place.end_turn();
+    remember(core, source, &outcome);
     metrics.submissions.increment(grpc::rows::counted(&outcome));
     tracing::debug!(outcome = outcome.name(), "a note was answered");
     if let Outcome::Refused { refusal, .. } = &outcome {
@@ -80,4 +88,43 @@ pub(crate) async fn take(
         metrics.receipt_latency.observe(arrived.elapsed());
     }
     Ok(Answered { outcome, receipt })
+}
+
+/// Whom a note claims to be from: its first signature line, looked up in the state as this node
+/// knows it. That is one row of a table that is read all the time, so it is looked up where the
+/// call is served, and the note waits behind nobody for it.
+fn claim(core: &Core, note: &[u8]) -> Claim {
+    let Ok(note) = SignedNote::parse(note) else {
+        return Claim::Nobody;
+    };
+    let Some(line) = note.signatures().first() else {
+        return Claim::Nobody;
+    };
+    let known = core
+        .replica
+        .state()
+        .read_at_once(|tables| View::new(tables).is_key_in_force(line));
+    match known {
+        Ok(true) => Claim::KeyInForce,
+        // A state that cannot be read is found out by whoever needs it.
+        Ok(false) | Err(_) => Claim::Nobody,
+    }
+}
+
+/// Remembers of a source whether what it sent was authentic. A note that was a leaf before says
+/// nothing: leaves are public, and anybody can send one again.
+fn remember(core: &Core, source: Source, outcome: &Outcome) {
+    match outcome {
+        Outcome::AlreadyRecorded { .. } => {}
+        Outcome::Refused { refusal, .. } => match auth::authenticity(refusal) {
+            Authenticity::Never => core.admission.failed(source),
+            Authenticity::NotAsFarAsKnown | Authenticity::Sound => {}
+        },
+        Outcome::Recorded { .. }
+        | Outcome::Corrected { .. }
+        | Outcome::Rival { .. }
+        | Outcome::Superseded { .. }
+        | Outcome::Stray { .. }
+        | Outcome::Applied { .. } => core.admission.authentic(source),
+    }
 }

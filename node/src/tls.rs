@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use caucus::ElectionId;
 use replica::grpc::PeerTls;
-use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -28,6 +28,7 @@ pub(crate) struct PeerCredentials {
     pub(crate) name: PeerName,
     /// When the certificate expires, Unix seconds.
     pub(crate) expires: u64,
+    server: Arc<ServerConfig>,
     certificate: Vec<u8>,
     key: Vec<u8>,
     authority: Vec<u8>,
@@ -74,6 +75,7 @@ impl PeerCredentials {
         Ok(Self {
             name,
             expires: expiry(&chain, &config.certificate)?,
+            server: Arc::new(peer_server(config, chain)?),
             certificate,
             key,
             authority: read(&config.ca)?,
@@ -81,11 +83,8 @@ impl PeerCredentials {
     }
 
     /// For the peer listener: callers must show a certificate of the same authority.
-    pub(crate) fn server(&self) -> ServerTlsConfig {
-        ServerTlsConfig::new()
-            .identity(Identity::from_pem(&self.certificate, &self.key))
-            .client_ca_root(Certificate::from_pem(&self.authority))
-            .timeout(HANDSHAKE)
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
     }
 
     /// For calls to the other nodes.
@@ -98,8 +97,33 @@ impl PeerCredentials {
     }
 }
 
-/// How long a TLS handshake may take.
-const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(3);
+fn peer_server(
+    config: &Peers,
+    own: Vec<CertificateDer<'static>>,
+) -> Result<ServerConfig, StartError> {
+    let unusable = |file: &Path, reason: String| StartError::Credential {
+        what: "peer credential",
+        file: file.to_owned(),
+        reason,
+    };
+    let mut authorities = RootCertStore::empty();
+    for authority in chain(&config.ca, "authority of the peers")? {
+        authorities
+            .add(authority)
+            .map_err(|error| unusable(&config.ca, error.to_string()))?;
+    }
+    let callers = WebPkiClientVerifier::builder(Arc::new(authorities))
+        .build()
+        .map_err(|error| unusable(&config.ca, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&config.key)
+        .map_err(|error| unusable(&config.key, error.to_string()))?;
+    let mut server = ServerConfig::builder()
+        .with_client_cert_verifier(callers)
+        .with_single_cert(own, key)
+        .map_err(|error| unusable(&config.certificate, error.to_string()))?;
+    server.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(server)
+}
 
 /// The node that a certificate names, if it names one.
 pub(crate) fn peer_name(certificate: &CertificateDer<'_>) -> Option<PeerName> {

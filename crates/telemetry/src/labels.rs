@@ -99,8 +99,10 @@ label! {
 label! {
     /// Who shares one admission limit.
     Lane {
-        /// Notes that passed the early signature check or wait for it.
+        /// Notes that name a key in force.
         Submit = "submit",
+        /// All other notes, and those of sources whose signatures failed lately.
+        Stranger = "stranger",
         /// Results, receipts, log reads.
         Read = "read",
     }
@@ -111,6 +113,10 @@ label! {
     RejectReason {
         /// As many calls of this lane as the limit allows are in progress.
         InFlight = "in_flight",
+        /// One source has as many calls of this lane in progress as it may.
+        Share = "share",
+        /// Strangers' notes came faster than they are looked at.
+        Rate = "rate",
         /// The log is further ahead of the applied state than the limit allows.
         Backlog = "backlog",
         /// The disk is below its floor.

@@ -111,6 +111,10 @@ pub struct Metrics {
     pub store_free: Gauge,
     /// When a certificate in use expires, Unix seconds.
     pub certificate_expiry: GaugeBy<CertificateUse>,
+    /// 1 while the files of a certificate cannot be used and the one before stays in use.
+    pub certificate_reload_failed: GaugeBy<CertificateUse>,
+    /// Connections open on the API's port.
+    pub api_connections: Gauge,
     /// Constant 1 with the program's version.
     pub build_info: NamedGauge,
     /// Constant 1 with the election's token and whether it is `live` or a `rehearsal`.
@@ -271,6 +275,15 @@ impl Metrics {
                 "tally_certificate_expiry_timestamp_seconds",
                 "use",
                 "When the certificate of a listener expires.",
+            )?,
+            certificate_reload_failed: make.gauge_by(
+                "tally_certificate_reload_failed",
+                "use",
+                "1 while the files of a certificate cannot be used and the older one stays in use.",
+            )?,
+            api_connections: make.gauge(
+                "tally_api_connections",
+                "Connections open on the API's port.",
             )?,
             build_info: make.named_gauge(
                 "tally_build_info",

@@ -16,6 +16,7 @@ use replica::PeerNode;
 use tonic::{Request, Response, Status};
 
 use super::status;
+use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::{intake, membership, recovery};
 
@@ -40,10 +41,14 @@ impl Service {
 impl Election for Service {
     async fn get_bundle(
         &self,
-        _request: Request<GetBundleRequest>,
+        request: Request<GetBundleRequest>,
     ) -> Result<Response<Bundle>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
-        let bundle = self.core.read(|_, view| bundle(view)).await?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
+        let bundle = self.core.read_for_caller(|_, view| bundle(view)).await?;
         if bundle.manifests.is_empty() {
             return Err(status::not_initialized());
         }

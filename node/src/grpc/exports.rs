@@ -20,6 +20,7 @@ use telemetry::ExportFormat;
 use tonic::{Request, Response, Status};
 
 use super::status;
+use crate::admission::sources::Source;
 use crate::config::Publisher;
 use crate::core::Core;
 
@@ -69,7 +70,9 @@ impl Service {
             clippy::redundant_closure,
             reason = "the function alone is not general enough over the borrow of the view"
         )]
-        let made = self.core.read(|core, view| publication(core, view));
+        let made = self
+            .core
+            .read_for_caller(|core, view| publication(core, view));
         let undated = || Status::unavailable("this node cannot date a publication");
         let publication = made.await?.ok_or_else(undated)?;
         let issue = Arc::new(Issue {
@@ -195,7 +198,11 @@ impl Exports for Service {
         &self,
         request: Request<GetExportRequest>,
     ) -> Result<Response<Self::GetExportStream>, Status> {
-        let place = self.core.admission.read().map_err(status::rejected)?;
+        let place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         let GetExportRequest { format, local } = request.into_inner();
         let format = Format::parse(&format)
             .ok_or_else(|| status::invalid("the formats are csv, csv-wide, json and nist"))?;
@@ -235,7 +242,11 @@ impl Exports for Service {
         &self,
         request: Request<GetFeedRequest>,
     ) -> Result<Response<FeedPage>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         self.confirm(true).await?;
         let GetFeedRequest { cursor, limit } = request.into_inner();
         let limit = match u64::from(limit) {
@@ -252,7 +263,7 @@ impl Exports for Service {
         let from = LeafIndex::new(cursor);
         let changes = self
             .core
-            .read(move |_, view| view.changes(from, leaves))
+            .read_for_caller(move |_, view| view.changes(from, leaves))
             .await?;
         let publication = &issue.publication;
         let logged = export::logged(&changes, &publication.roster);

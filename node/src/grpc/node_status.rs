@@ -11,6 +11,7 @@ use replica::{ReplicaStatus, Role};
 use tonic::{Request, Response, Status};
 
 use super::status;
+use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::orders::rules::Lines;
 
@@ -30,11 +31,15 @@ impl Service {
 impl StatusService for Service {
     async fn get_status(
         &self,
-        _request: Request<GetStatusRequest>,
+        request: Request<GetStatusRequest>,
     ) -> Result<Response<NodeStatus>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         let core = &self.core;
-        let tree = core.read(|core, view| {
+        let tree = core.read_for_caller(|core, view| {
             let size = view.tree_size()?;
             let charter = core.charters.at(view, size)?;
             Ok(Tree {

@@ -10,7 +10,8 @@ use receipt::{ReceiptLevel, ShortCode};
 use tonic::{Request, Response, Status};
 
 use super::status;
-use crate::core::Core;
+use crate::admission::sources::Source;
+use crate::core::{Core, Reader};
 use crate::receipts::{self, Found};
 
 /// The service.
@@ -34,7 +35,7 @@ impl Service {
                 let hash = LeafHash::from_hash(hash(&bytes)?);
                 Ok(self
                     .core
-                    .read(move |_, view| view.leaf_by_hash(&hash))
+                    .read_for_caller(move |_, view| view.leaf_by_hash(&hash))
                     .await?)
             }
             Leaf::Code(code) => {
@@ -42,7 +43,7 @@ impl Service {
                     .map_err(|error| status::invalid(&format!("the code: {error}")))?;
                 let leaves = self
                     .core
-                    .read(move |_, view| view.leaves_by_code(&code))
+                    .read_for_caller(move |_, view| view.leaves_by_code(&code))
                     .await?;
                 match leaves.as_slice() {
                     [] => Ok(None),
@@ -57,7 +58,7 @@ impl Service {
                 let hash = hash(&bytes)?;
                 let leaf = self
                     .core
-                    .read(move |_, view| view.leaf_by_text(&hash))
+                    .read_for_caller(move |_, view| view.leaf_by_text(&hash))
                     .await?;
                 Ok(leaf.map(|leaf| leaf.index))
             }
@@ -71,7 +72,11 @@ impl Receipts for Service {
         &self,
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         let GetReceiptRequest { leaf, level } = request.into_inner();
         let level = match v1::Level::try_from(level) {
             Ok(v1::Level::Receipt) => ReceiptLevel::Receipt,
@@ -81,7 +86,7 @@ impl Receipts for Service {
         let leaf = leaf.ok_or_else(|| status::invalid("say which leaf the receipt is for"))?;
         let result = match self.index_of(leaf).await? {
             None => get_receipt_response::Result::Unknown(v1::Unknown {}),
-            Some(index) => match receipts::find(&self.core, index, level).await? {
+            Some(index) => match receipts::find(&self.core, index, level, Reader::Caller).await? {
                 Found::Receipt(receipt) => get_receipt_response::Result::Receipt(receipt),
                 Found::Pending => get_receipt_response::Result::Pending(v1::Pending {
                     leaf_index: index.get(),

@@ -16,6 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::status;
+use crate::admission::sources::Source;
 use crate::core::{Core, ReadError};
 use crate::figures::{Shown, outlook, snapshot};
 
@@ -85,7 +86,7 @@ impl Board {
             let (units, shown) = (self.units, self.shown);
             let made = self
                 .core
-                .read(move |core, view| figures(core, view, units, shown))
+                .read_for_caller(move |core, view| figures(core, view, units, shown))
                 .await?;
             let made = Arc::new(made);
             let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +106,11 @@ impl ResultsService for Service {
         &self,
         request: Request<GetResultsRequest>,
     ) -> Result<Response<ResultsSnapshot>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         if !self.core.initialized() {
             return Err(status::not_initialized());
         }
@@ -127,7 +132,11 @@ impl ResultsService for Service {
         &self,
         request: Request<GetOutlookRequest>,
     ) -> Result<Response<Outlook>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         if !self.core.initialized() {
             return Err(status::not_initialized());
         }
@@ -143,7 +152,7 @@ impl ResultsService for Service {
         };
         let mut outlook = self
             .core
-            .read(move |_, view| outlook::of(view, listed))
+            .read_for_caller(move |_, view| outlook::of(view, listed))
             .await?;
         outlook.linearizable = !local;
         Ok(Response::new(outlook))
@@ -156,7 +165,11 @@ impl ResultsService for Service {
         &self,
         request: Request<WatchResultsRequest>,
     ) -> Result<Response<Self::WatchResultsStream>, Status> {
-        let place = self.core.admission.watcher().map_err(status::rejected)?;
+        let place = self
+            .core
+            .admission
+            .watcher(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         if !self.core.initialized() {
             return Err(status::not_initialized());
         }

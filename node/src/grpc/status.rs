@@ -16,7 +16,7 @@ use telemetry::RejectReason;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
 
-use crate::admission::RETRY_AFTER;
+use crate::admission::{SOON, retry_after};
 use crate::core::ReadError;
 use crate::intake::IntakeError;
 use crate::submissions::TakeError;
@@ -33,13 +33,19 @@ pub(crate) fn rejected(reason: RejectReason) -> Status {
         RejectReason::InFlight => {
             Status::resource_exhausted("as many calls as allowed are in progress")
         }
+        RejectReason::Share => {
+            Status::resource_exhausted("your address has as many calls in progress as it may")
+        }
+        RejectReason::Rate => Status::resource_exhausted(
+            "notes without a key in force come faster than they are looked at",
+        ),
         RejectReason::Backlog => Status::resource_exhausted("this node is catching up"),
         RejectReason::DiskFloor => {
             Status::resource_exhausted("this node's disk is nearly full; it only answers reads")
         }
         RejectReason::Draining => Status::unavailable("this node is shutting down"),
     };
-    with_pushback(status, RETRY_AFTER)
+    with_pushback(status, retry_after(reason))
 }
 
 /// There is no cluster yet.
@@ -57,7 +63,7 @@ impl From<IntakeError> for Status {
         let text = error.to_string();
         match error {
             IntakeError::Unavailable { leader, .. } => {
-                let status = with_pushback(Self::unavailable(text), RETRY_AFTER);
+                let status = with_pushback(Self::unavailable(text), SOON);
                 led_by(status, leader.as_deref())
             }
             IntakeError::Retired => Self::failed_precondition(text),
@@ -94,7 +100,7 @@ pub(crate) fn unconfirmed(error: &replica::Error) -> Status {
         | replica::Error::Unavailable { .. }
         | replica::Error::Overtaken { .. }
         | replica::Error::Invalid { .. } => {
-            with_pushback(Status::unavailable(error.to_string()), RETRY_AFTER)
+            with_pushback(Status::unavailable(error.to_string()), SOON)
         }
     }
 }

@@ -10,6 +10,7 @@ use proto::v1::{self, SubmitRequest, SubmitResponse, submit_response};
 use tonic::{Request, Response, Status};
 
 use super::rows;
+use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::submissions::{self, Answered, DEFAULT_WAIT, LONGEST_WAIT};
 
@@ -31,8 +32,9 @@ impl Submissions for Service {
         &self,
         request: Request<SubmitRequest>,
     ) -> Result<Response<SubmitResponse>, Status> {
+        let source = Source::of(request.extensions());
         let SubmitRequest { note, wait_ms } = request.into_inner();
-        let answered = submissions::take(&self.core, note, patience(wait_ms)).await?;
+        let answered = submissions::take(&self.core, source, note, patience(wait_ms)).await?;
         Ok(Response::new(response(answered)?))
     }
 }

@@ -8,6 +8,7 @@ use proto::v1::{GetUnitRequest, UnitTrace};
 use tonic::{Request, Response, Status};
 
 use super::status;
+use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::figures::trace;
 use crate::figures::unit::Worth;
@@ -30,7 +31,11 @@ impl Trace for Service {
         &self,
         request: Request<GetUnitRequest>,
     ) -> Result<Response<UnitTrace>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         if !self.core.initialized() {
             return Err(status::not_initialized());
         }
@@ -42,7 +47,7 @@ impl Trace for Service {
                 .await
                 .map_err(|error| status::unconfirmed(&error))?;
         }
-        let traced = self.core.read(move |core, view| {
+        let traced = self.core.read_for_caller(move |core, view| {
             let Some(worth) = Worth::read(view)? else {
                 return Ok(None);
             };

@@ -11,6 +11,7 @@ use proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::status;
+use crate::admission::sources::Source;
 use crate::core::Core;
 
 /// Leaves in one answer; at 8 KiB each they stay below gRPC's 4 MiB.
@@ -35,12 +36,16 @@ impl Service {
 impl Transparency for Service {
     async fn get_checkpoint(
         &self,
-        _request: Request<GetCheckpointRequest>,
+        request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         let (size, root) = self
             .core
-            .read(|_, view| Ok((view.tree_size()?, view.root()?)))
+            .read_for_caller(|_, view| Ok((view.tree_size()?, view.root()?)))
             .await?;
         let newest = self.core.checkpoints.newest();
         Ok(Response::new(GetCheckpointResponse {
@@ -56,14 +61,18 @@ impl Transparency for Service {
         &self,
         request: Request<GetEntriesRequest>,
     ) -> Result<Response<GetEntriesResponse>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         let GetEntriesRequest { from, limit } = request.into_inner();
         let limit = if limit == 0 {
             MAX_ENTRIES
         } else {
             limit.min(MAX_ENTRIES)
         };
-        let response = self.core.read(move |_, view| {
+        let response = self.core.read_for_caller(move |_, view| {
             let tree_size = view.tree_size()?.get();
             let (mut entries, mut bytes) = (Vec::new(), 0_usize);
             for index in from..from.saturating_add(limit).min(tree_size) {
@@ -89,9 +98,13 @@ impl Transparency for Service {
         &self,
         request: Request<GetInclusionProofRequest>,
     ) -> Result<Response<ProofResponse>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         let GetInclusionProofRequest { index, size } = request.into_inner();
-        let proof = self.core.read(move |_, view| {
+        let proof = self.core.read_for_caller(move |_, view| {
             if size > view.tree_size()?.get() {
                 return Ok(None);
             }
@@ -105,9 +118,13 @@ impl Transparency for Service {
         &self,
         request: Request<GetConsistencyProofRequest>,
     ) -> Result<Response<ProofResponse>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let _place = self
+            .core
+            .admission
+            .read(Source::of(request.extensions()))
+            .map_err(status::rejected)?;
         let GetConsistencyProofRequest { from, to } = request.into_inner();
-        let proof = self.core.read(move |_, view| {
+        let proof = self.core.read_for_caller(move |_, view| {
             if to > view.tree_size()?.get() {
                 return Ok(None);
             }

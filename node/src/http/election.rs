@@ -23,7 +23,7 @@ struct Listed {
 
 /// `GET /v1/manifests`
 pub(super) async fn manifests(State(core): State<Arc<Core>>) -> Result<Response, Problem> {
-    let versions = core.read(|_, view| view.manifests()).await?;
+    let versions = core.read_for_caller(|_, view| view.manifests()).await?;
     let versions: Vec<Listed> = versions
         .iter()
         .map(|version| Listed {
@@ -44,7 +44,7 @@ pub(super) async fn manifest(
     let number = note::parse_decimal(&version)
         .ok_or_else(|| Problem::bad("a manifest's version is a number, from 1"))?;
     let note = core
-        .read(move |_, view| {
+        .read_for_caller(move |_, view| {
             let versions = view.manifests()?;
             let found = versions.iter().find(|version| version.version == number);
             found.map_or(Ok(None), |version| view.leaf(version.index))
@@ -61,7 +61,9 @@ pub(super) async fn file(
 ) -> Result<Response, Problem> {
     let hash = Hash::from_hex(&hash)
         .ok_or_else(|| Problem::bad("a file is named by its SHA-256: 64 lower-case hex digits"))?;
-    let file = core.read(move |_, view| view.file(&hash)).await?;
+    let file = core
+        .read_for_caller(move |_, view| view.file(&hash))
+        .await?;
     file.map(answer::fixed_text)
         .ok_or_else(|| Problem::not_found("no manifest binds a file of that hash"))
 }

@@ -32,7 +32,7 @@ pub(super) async fn tile(
 ) -> Result<Response, Problem> {
     let piece = Piece::parse(&format!("tile/{path}"))?;
     let (published, bytes) = core
-        .read(move |core, view| {
+        .read_for_caller(move |core, view| {
             let published = core.checkpoints.newest_size_within(view.tree_size()?);
             let bytes = if piece.fits(published) {
                 piece.bytes(view)?
@@ -115,7 +115,9 @@ pub(super) async fn consistency(
             )
         })?;
     let to = checkpoint.checkpoint().size;
-    let proof = core.read(move |_, view| prove(view, from, to)).await?;
+    let proof = core
+        .read_for_caller(move |_, view| prove(view, from, to))
+        .await?;
     let proof = proof
         .ok_or_else(|| Problem::bad(format!("`from` is {from}, which is beyond `to`, {to}")))?;
     let body = AddCheckpoint {

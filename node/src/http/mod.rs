@@ -30,6 +30,7 @@ use axum::routing::{get, post};
 use tonic::Status;
 
 use self::problem::Problem;
+use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::grpc;
 
@@ -55,7 +56,7 @@ pub(crate) fn router(core: &Arc<Core>) -> Router {
 /// A read takes a place, as every read does; and a page of any origin may show what it answers,
 /// for all of it is public and none of it depends on who asks.
 async fn admit(State(core): State<Arc<Core>>, request: Request, next: Next) -> Response {
-    let mut response = match core.admission.read() {
+    let mut response = match core.admission.read(Source::of(request.extensions())) {
         Ok(_place) => next.run(request).await,
         Err(reason) => Problem::from(reason).into_response(),
     };

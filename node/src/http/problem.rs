@@ -86,6 +86,15 @@ impl From<RejectReason> for Problem {
                 StatusCode::TOO_MANY_REQUESTS,
                 "as many calls as allowed are in progress; ask again in a moment",
             ),
+            RejectReason::Share => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "your address has as many calls in progress as it may; ask again in a moment",
+            ),
+            RejectReason::Rate => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "notes without a key in force come faster than they are looked at; send it again \
+                 in a moment",
+            ),
             RejectReason::Backlog => {
                 Self::unavailable("this node is catching up; send the same to another node")
             }

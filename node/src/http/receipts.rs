@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::answer::{self, Form};
 use super::problem::Problem;
 use crate::checkpoints::Grade;
-use crate::core::Core;
+use crate::core::{Core, Reader};
 use crate::receipts::{self, Found};
 
 /// `GET /v1/receipts/{leaf hash or code}?level=receipt|final`
@@ -33,7 +33,7 @@ pub(super) async fn receipt(
             .ok_or_else(|| Problem::bad("a level is `receipt` or `final`"))?,
     };
     let leaf = find(&core, Handle::parse(&handle)?).await?;
-    match receipts::find(&core, leaf.index, level).await? {
+    match receipts::find(&core, leaf.index, level, Reader::Caller).await? {
         Found::Receipt(receipt) => written(&core, receipt, Form::asked(&headers)).await,
         Found::Pending => Ok(pending(leaf)),
         Found::Unknown => Err(Problem::not_found("this node has no such leaf")),
@@ -115,7 +115,7 @@ impl Handle {
 /// The one leaf that a handle names.
 async fn find(core: &Arc<Core>, handle: Handle) -> Result<LeafRef, Problem> {
     let found = core
-        .read(move |_, view| match handle {
+        .read_for_caller(move |_, view| match handle {
             Handle::Code(code) => view.leaves_by_code(&code),
             Handle::Hash(hash) => {
                 let index = view.leaf_by_hash(&hash)?;
@@ -171,7 +171,7 @@ pub(super) async fn head(
 ) -> Result<Response, Problem> {
     let id = UnitId::parse(&unit)
         .map_err(|_| Problem::bad(format!("`{unit}` cannot be the id of a unit")))?;
-    let head = core.read(move |_, view| view.head(&id)).await?;
+    let head = core.read_for_caller(move |_, view| view.head(&id)).await?;
     let head =
         head.ok_or_else(|| Problem::not_found(format!("no report stands for `{unit}` here")))?;
     let head = head.into();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use caucus::Refusal;
 use ledger::{Head, Outcome};
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{self, Form};
 use super::problem::Problem;
 use super::receipts::{self, HeadJson};
+use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::submissions::{self, Answered, DEFAULT_WAIT};
 
@@ -30,15 +31,18 @@ const EFFECT: HeaderName = HeaderName::from_static("tally-effect");
 /// `POST /v1/submissions`: the body is the note, or JSON that holds its text.
 pub(super) async fn submit(
     State(core): State<Arc<Core>>,
+    extensions: Extensions,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
+    let source = Source::of(&extensions);
     let note = if answer::is_json(&headers) {
         unwrapped(&body)?
     } else {
         body
     };
-    let Answered { outcome, receipt } = submissions::take(&core, note, DEFAULT_WAIT).await?;
+    let Answered { outcome, receipt } =
+        submissions::take(&core, source, note, DEFAULT_WAIT).await?;
     let mut response = match (&outcome, outcome.leaf(), receipt) {
         (Outcome::Refused { refusal, head }, ..) => refused(refusal, *head),
         (_, Some(_), Some(receipt)) => {

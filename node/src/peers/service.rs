@@ -36,7 +36,7 @@ impl Peer for Service {
         request: Request<ForwardRequest>,
     ) -> Result<Response<ForwardResponse>, Status> {
         self.guard.check(&request)?;
-        let _place = self.core.admission.submission().map_err(status::rejected)?;
+        let _place = self.core.admission.forwarded().map_err(status::rejected)?;
         let command = replica::codec::decode(request.into_inner().command)
             .map_err(|error| status::invalid(&error.to_string()))?;
         let result = match intake::record_forwarded(&self.core, command).await {

@@ -224,6 +224,15 @@ impl KeyRow {
         }
     }
 
+    /// Whether the key may sign anything now.
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.revoked.is_none()
+            && self
+                .grants
+                .iter()
+                .any(|grant| grant.tenure != Tenure::Ended)
+    }
+
     /// The grant for a place, if the key ever had it.
     pub(crate) fn grant(&self, place: &Place) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.place == *place)

@@ -14,6 +14,7 @@ use caucus::{Basis, CountyId, PoolId, Results, Roster, Rules, Scale, Totals, Uni
 use merkle::{
     ConsistencyProof, Hash, InclusionProof, LeafHash, LeafIndex, Nodes, ProveError, TreeSize,
 };
+use note::SignatureLine;
 use receipt::leaf::{Place, Role};
 use receipt::{Manifest, ShortCode};
 
@@ -74,6 +75,17 @@ impl<'a, T: Tables> View<'a, T> {
     /// A view of `tables`.
     pub const fn new(tables: &'a T) -> Self {
         Self { tables }
+    }
+
+    /// Whether the key that a signature line names may sign something now. Nothing is said about
+    /// the signature.
+    pub fn is_key_in_force(&self, line: &SignatureLine) -> Result<bool, Fault> {
+        let key = rows::KeyRef {
+            id: line.id,
+            name: line.name.clone(),
+        };
+        let row = rows::key(self.tables, &key)?;
+        Ok(row.is_some_and(|row| row.is_in_force()))
     }
 
     /// How many leaves there are.

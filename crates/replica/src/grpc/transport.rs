@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -116,10 +116,12 @@ impl Interceptor for Headers {
 }
 
 /// Makes and keeps the channels to the other nodes.
-pub struct GrpcTransport {
+pub struct GrpcTransport(Arc<Channels>);
+
+struct Channels {
     config: TransportConfig,
     genesis: MetadataValue<Ascii>,
-    tls: ClientTlsConfig,
+    tls: Mutex<ClientTlsConfig>,
     /// The runtime that consensus runs on: its channels are driven there.
     runtime: Handle,
     channels: Mutex<BTreeMap<(u64, Lane), Kept>>,
@@ -134,7 +136,7 @@ struct Kept {
 impl fmt::Debug for GrpcTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GrpcTransport")
-            .field("config", &self.config)
+            .field("config", &self.0.config)
             .finish_non_exhaustive()
     }
 }
@@ -146,22 +148,43 @@ impl GrpcTransport {
         let genesis = config.genesis.parse().map_err(|_| Error::Invalid {
             what: "the genesis is not base64".to_owned(),
         })?;
-        let identity = Identity::from_pem(&config.tls.certificate_pem, &config.tls.key_pem);
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(&config.tls.ca_pem))
-            .identity(identity);
-        Ok(Self {
+        let tls = Mutex::new(client(&config.tls));
+        Ok(Self(Arc::new(Channels {
             config,
             genesis,
             tls,
             runtime,
             channels: Mutex::default(),
-        })
+        })))
     }
 
+    /// Calls are made with these credentials from now on; those under way end as they began.
+    pub fn renew(&self, tls: &PeerTls) {
+        *self.0.tls() = client(tls);
+        self.0.kept().clear();
+    }
+
+    /// A client for what nodes ask each other beside consensus, on the current runtime. The
+    /// caller sets the deadlines.
+    pub fn peer_client(&self, ordinal: u64, node: &PeerNode) -> Result<PeerConnection, String> {
+        let channel = self.0.channel(ordinal, node, Lane::Aside)?;
+        let client = PeerClient::with_interceptor(channel, self.0.headers(ordinal));
+        Ok(client
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES))
+    }
+}
+
+fn client(tls: &PeerTls) -> ClientTlsConfig {
+    ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(&tls.ca_pem))
+        .identity(Identity::from_pem(&tls.certificate_pem, &tls.key_pem))
+}
+
+impl Channels {
     /// The channel to a node over a lane; an error when its address or the credentials are none.
-    pub fn channel(&self, ordinal: u64, node: &PeerNode, lane: Lane) -> Result<Channel, String> {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+    fn channel(&self, ordinal: u64, node: &PeerNode, lane: Lane) -> Result<Channel, String> {
+        let mut channels = self.kept();
         if let Some(kept) = channels.get(&(ordinal, lane))
             && kept.address == node.peer_address
             && kept.name == node.name
@@ -196,7 +219,7 @@ impl GrpcTransport {
             Lane::Control | Lane::Aside => 1 << 20,
         };
         Endpoint::from_shared(format!("https://{}", node.peer_address))
-            .and_then(|endpoint| endpoint.tls_config(self.tls.clone().domain_name(domain)))
+            .and_then(|endpoint| endpoint.tls_config(self.tls().clone().domain_name(domain)))
             .map(|endpoint| {
                 endpoint
                     .tcp_nodelay(true)
@@ -219,14 +242,12 @@ impl GrpcTransport {
         }
     }
 
-    /// A client for what nodes ask each other beside consensus, on the current runtime. The
-    /// caller sets the deadlines.
-    pub fn peer_client(&self, ordinal: u64, node: &PeerNode) -> Result<PeerConnection, String> {
-        let channel = self.channel(ordinal, node, Lane::Aside)?;
-        let client = PeerClient::with_interceptor(channel, self.headers(ordinal));
-        Ok(client
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES))
+    fn tls(&self) -> MutexGuard<'_, ClientTlsConfig> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<(u64, Lane), Kept>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -234,31 +255,48 @@ impl Transport for GrpcTransport {
     type Peer = GrpcPeer;
 
     fn peer(&self, ordinal: u64, node: &PeerNode, lane: Lane) -> GrpcPeer {
-        let client = self.channel(ordinal, node, lane).map(|channel| {
-            RaftClient::new(channel)
-                .max_decoding_message_size(MAX_MESSAGE_BYTES)
-                .max_encoding_message_size(MAX_MESSAGE_BYTES)
-        });
         GrpcPeer {
-            client: client.map_err(Arc::from),
-            headers: self.headers(ordinal),
+            channels: Arc::clone(&self.0),
+            ordinal,
+            node: node.clone(),
+            lane,
+            headers: self.0.headers(ordinal),
         }
     }
 }
 
-/// The way to one node over one lane.
-#[derive(Clone, Debug)]
+/// The way to one node over one lane. Each call asks for the channel that is kept now, so that one
+/// made with newer credentials is used as soon as there is one.
+#[derive(Clone)]
 pub struct GrpcPeer {
-    /// An address that is none is found out when it is used.
-    client: Result<RaftConnection, Arc<str>>,
+    channels: Arc<Channels>,
+    ordinal: u64,
+    node: PeerNode,
+    lane: Lane,
     headers: Headers,
+}
+
+impl fmt::Debug for GrpcPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcPeer")
+            .field("ordinal", &self.ordinal)
+            .field("node", &self.node)
+            .field("lane", &self.lane)
+            .finish_non_exhaustive()
+    }
 }
 
 impl GrpcPeer {
     fn client(&self) -> Result<RaftConnection, Lost> {
-        self.client
-            .clone()
-            .map_err(|what| Lost::Unreachable(what.to_string()))
+        // An address that is none is found out here, when it is used.
+        self.channels
+            .channel(self.ordinal, &self.node, self.lane)
+            .map(|channel| {
+                RaftClient::new(channel)
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES)
+            })
+            .map_err(Lost::Unreachable)
     }
 }
 
