@@ -27,6 +27,7 @@
 pub mod answer;
 pub mod attested;
 pub mod audit;
+pub mod backup;
 pub mod bundle;
 pub mod certificate;
 pub mod chair;

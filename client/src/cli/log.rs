@@ -1,9 +1,9 @@
 //! `tally log`: the public log kept in a folder, judged without trusting a node, and watched.
 
-mod archive;
+pub(super) mod archive;
 mod monitor;
-mod place;
-mod verify;
+pub(super) mod place;
+pub(super) mod verify;
 
 use std::path::Path;
 

@@ -8,6 +8,7 @@ mod acts;
 mod args;
 mod attest;
 mod audit;
+mod backup;
 mod cert;
 mod close;
 mod cluster;
@@ -145,6 +146,8 @@ enum Verb {
     #[command(subcommand)]
     Log(log::Verb),
     #[command(subcommand)]
+    Backup(backup::Verb),
+    #[command(subcommand)]
     Recover(recover::Verb),
     Attest(attest::Attest),
     Review(review::Review),
@@ -229,6 +232,7 @@ fn dispatch(verb: Verb, output: Output) -> Outcome {
         Verb::Feed(verb) => verb.run(output),
         Verb::Status(verb) => verb.run(output),
         Verb::Log(verb) => verb.run(output),
+        Verb::Backup(verb) => verb.run(output),
         Verb::Recover(verb) => verb.run(output),
         Verb::Attest(verb) => verb.run(output),
         Verb::Review(verb) => verb.run(output),

@@ -51,6 +51,23 @@ pub enum Level {
     Final,
 }
 
+impl Level {
+    /// The word for it in files and in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+            Self::Final => "final",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Receipt, Self::Final]
+            .into_iter()
+            .find(|level| level.word() == word)
+    }
+}
+
 /// Why a log does not hold, or cannot be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod archive;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod made;
 #[cfg(test)]
 mod monitor;

@@ -74,7 +74,7 @@ impl Archive {
 
 /// Continues the folder from the first source that answers. Answers with how many leaves there were
 /// before as well.
-pub(super) async fn fill(
+pub(in crate::cli) async fn fill(
     path: &Path,
     sources: &[Source],
     pin: receipt::Fingerprint,

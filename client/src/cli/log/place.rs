@@ -16,7 +16,7 @@ use crate::log::source::{Source, Web};
 use crate::random::{Random as _, SystemRandom};
 
 /// The web servers at these addresses, or the nodes when there are none.
-pub(super) fn sources(addresses: &[String], network: &Network) -> Outcome<Vec<Source>> {
+pub(in crate::cli) fn sources(addresses: &[String], network: &Network) -> Outcome<Vec<Source>> {
     if addresses.is_empty() {
         let connections = network.connect()?;
         let nodes = 0..connections.addresses().count();
@@ -43,7 +43,7 @@ pub(super) fn webs(addresses: &[String], network: &Network) -> Outcome<Vec<Web>>
 
 /// The fingerprint to hold a bundle against: as given, else that of the bundle of `--bundle`, else
 /// that of the bundle which an archive has.
-pub(super) fn pin(trust: &Trust, archive: &Path) -> Outcome<Fingerprint> {
+pub(in crate::cli) fn pin(trust: &Trust, archive: &Path) -> Outcome<Fingerprint> {
     if let Some(given) = trust.fingerprint {
         return Ok(given);
     }
@@ -65,7 +65,10 @@ pub(super) fn pin(trust: &Trust, archive: &Path) -> Outcome<Fingerprint> {
 }
 
 /// The bundle that the first source serves which answers, held against the fingerprint.
-pub(super) async fn bundle(sources: &[Source], pin: Fingerprint) -> Outcome<(Bundle, Election)> {
+pub(in crate::cli) async fn bundle(
+    sources: &[Source],
+    pin: Fingerprint,
+) -> Outcome<(Bundle, Election)> {
     let mut failure = Failure::new(Exit::NoAnswer, "nobody gives the election bundle");
     for source in sources {
         match source.bundle().await {
@@ -114,16 +117,16 @@ pub(super) fn failure(folder: &Folder, source: &str, error: &ArchiveError) -> Fa
 
 /// A folder that is gone when it is dropped.
 #[derive(Debug)]
-pub(super) struct Passing(PathBuf);
+pub(in crate::cli) struct Passing(PathBuf);
 
 impl Passing {
     /// A new folder for temporary files.
-    pub(super) fn new() -> Passing {
+    pub(in crate::cli) fn new() -> Passing {
         let name = sha256(&SystemRandom.id()).to_hex();
         Passing(std::env::temp_dir().join(format!("tally-log-{name}")))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::cli) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -42,8 +42,9 @@ pub(crate) struct Verify {
     trust: Trust,
 }
 
+/// The verdict, for people and programs.
 #[derive(Serialize)]
-struct Shown {
+pub(in crate::cli) struct Shown {
     holds: bool,
     leaves: u64,
     root: String,
@@ -70,38 +71,54 @@ struct Row {
 impl Verify {
     pub(super) async fn run(self, output: Output) -> Outcome {
         let web = |from: &str| from.starts_with("http://") || from.starts_with("https://");
-        if let Some(folder) = self.from.as_deref().filter(|from| !web(from)) {
-            return self.of_folder(Path::new(folder), output);
-        }
+        let folder = self.from.as_deref().filter(|from| !web(from));
+        let shown = match folder {
+            Some(folder) => judge(Path::new(folder), &self.trust)?.shown(&self.trust),
+            None => self.of_network().await?,
+        };
+        output.result("tally.log-verified/v1", &shown, || shown.words())?;
+        Ok(Exit::Done)
+    }
+
+    async fn of_network(&self) -> Outcome<Shown> {
         let passing = place::Passing::new();
         let pin = place::pin(&self.trust, passing.path())?;
         let addresses: Vec<String> = self.from.iter().cloned().collect();
         let sources = place::sources(&addresses, &self.network)?;
         archive::fill(passing.path(), &sources, pin).await?;
-        self.of_folder(passing.path(), output)
+        Ok(judge(passing.path(), &self.trust)?.shown(&self.trust))
     }
+}
 
-    fn of_folder(&self, path: &Path, output: Output) -> Outcome {
-        let folder = Folder::at(path);
-        let (bundle, election) = self.election(&folder)?;
-        let verified =
-            verify(&folder, &bundle, &election).map_err(|error| refusal(path, &error))?;
-        let pinned = self.trust.fingerprint.is_some();
-        let shown = Shown::of(&verified, pinned);
-        output.result("tally.log-verified/v1", &shown, || shown.words())?;
-        Ok(Exit::Done)
-    }
+/// A folder that holds, and the election it was judged by.
+pub(in crate::cli) struct Judged {
+    pub(in crate::cli) verified: Verified,
+    pub(in crate::cli) election: Arc<Election>,
+}
 
-    /// The bundle to judge by: the one given, or the one in the folder.
-    fn election(&self, folder: &Folder) -> Outcome<(Bundle, Arc<Election>)> {
-        if self.trust.bundle.is_some() {
-            let opened = trust::open_folder(&self.trust)?;
-            return Ok((opened.bundle, opened.election));
-        }
-        let (bundle, election) = packed::open(folder, self.trust.fingerprint)
-            .map_err(|error| refusal(folder.path(), &error))?;
-        Ok((bundle, Arc::new(election)))
+impl Judged {
+    /// The verdict, for people and programs.
+    pub(in crate::cli) fn shown(&self, trust: &Trust) -> Shown {
+        Shown::of(&self.verified, trust.fingerprint.is_some())
     }
+}
+
+/// Judges an archived log by the bundle given, or by the one in the folder.
+pub(in crate::cli) fn judge(path: &Path, trust: &Trust) -> Outcome<Judged> {
+    let folder = Folder::at(path);
+    let (bundle, election) = election_of(&folder, trust)?;
+    let verified = verify(&folder, &bundle, &election).map_err(|error| refusal(path, &error))?;
+    Ok(Judged { verified, election })
+}
+
+fn election_of(folder: &Folder, trust: &Trust) -> Outcome<(Bundle, Arc<Election>)> {
+    if trust.bundle.is_some() {
+        let opened = trust::open_folder(trust)?;
+        return Ok((opened.bundle, opened.election));
+    }
+    let (bundle, election) =
+        packed::open(folder, trust.fingerprint).map_err(|error| refusal(folder.path(), &error))?;
+    Ok((bundle, Arc::new(election)))
 }
 
 /// What does not hold, and how the command ends.
@@ -132,9 +149,9 @@ fn refusal(path: &Path, error: &VerifyError) -> Failure {
 
 impl Shown {
     fn of(verified: &Verified, pinned: bool) -> Shown {
-        let (level, by) = match verified.level {
-            Level::Receipt => ("receipt", "a majority of the nodes"),
-            Level::Final => ("final", "a final quorum of nodes and outside witnesses"),
+        let by = match verified.level {
+            Level::Receipt => "a majority of the nodes",
+            Level::Final => "a final quorum of nodes and outside witnesses",
         };
         let mut sentences = vec![
             format!(
@@ -165,7 +182,7 @@ impl Shown {
             leaves: verified.size.get(),
             root: verified.root.to_hex(),
             checkpoint_size: verified.size.get(),
-            level,
+            level: verified.level.word(),
             signers: verified
                 .signers
                 .iter()
@@ -180,7 +197,7 @@ impl Shown {
         }
     }
 
-    fn words(&self) -> String {
+    pub(in crate::cli) fn words(&self) -> String {
         let mut table = results::plain();
         table.set_header([
             "group",

@@ -19,7 +19,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::Output;
 use crate::cli::secrets::Passphrases;
 use crate::cli::trust::Opened;
-use crate::cli::{files, log, trust};
+use crate::cli::{files, trust};
 use crate::clock::{Clock as _, SystemClock};
 use crate::election::{Desk, NodeKeys, NodePlan, Recovering, make_node, recovering, write_node};
 use crate::random::SystemRandom;
@@ -41,9 +41,9 @@ Examples:
   tally recover manifest --from copy --origin tally.example/caucus/r2 --out recovery \\
       --development night --node 127.0.0.1:7200,127.0.0.1:7201,127.0.0.1:7202 …")]
 pub(crate) struct Manifest {
-    /// A copy of the log: the longest that is sound.
+    /// A copy of the log: the longest that is sound. Without it, the first manifest alone.
     #[arg(long, value_name = "DIR")]
-    from: PathBuf,
+    from: Option<PathBuf>,
     /// The new log's name.
     #[arg(long, value_parser = origin)]
     origin: Origin,
@@ -85,7 +85,7 @@ impl Manifest {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let opened = trust::open_folder(&self.trust)?;
         let election = &opened.election;
-        let leaves = log::read_leaves(&self.from)?;
+        let leaves = super::copy_of(self.from.as_deref(), &opened)?;
         let now = SystemClock::start().unix();
         let mut random = SystemRandom;
         let made = self.new_nodes(election, &mut random)?;
