@@ -172,7 +172,10 @@ impl<S: State> Replica<S> {
                     what: "this node has only just become the leader",
                 }
             }
-            error => self.not_written(error),
+            error @ (ClientWriteError::ForwardToLeader(_)
+            | ClientWriteError::LogEntryDiscarded(_)
+            | ClientWriteError::ChangeMembershipError(_)
+            | ClientWriteError::PreconditionFailed(_)) => self.not_written(error),
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Office {
         hide_env_values = true
     )]
     keys: Vec<PathBuf>,
-    /// Address of a node that TALLY_NODES does not have, such as a spare's.
+    /// Address of a node that `TALLY_NODES` does not have, such as a spare's.
     #[arg(long = "at", value_name = "HOST:PORT")]
     at: Vec<NodeAddress>,
     #[command(flatten)]
@@ -411,6 +411,10 @@ fn done(output: Output, did: &str, nodes: &[String], words: &str) -> Outcome {
 }
 
 /// What a person reads when the machines were not told, or did not obey.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `map_err` hands over"
+)]
 pub(crate) fn failure(error: Error) -> Failure {
     let (exit, now) = match &error {
         Error::Refused(refused) => (Exit::Refused, refused.advice.clone()),

@@ -40,12 +40,12 @@ pub(crate) struct Restart {
 
 #[derive(Serialize)]
 struct Restarted {
-    nodes: Vec<Node>,
+    nodes: Vec<RestartedNode>,
     took_ms: u64,
 }
 
 #[derive(Serialize)]
-struct Node {
+struct RestartedNode {
     node: String,
     version: String,
     took_ms: u64,
@@ -70,7 +70,7 @@ impl Restart {
                 version,
             } = step
             {
-                nodes.push(Node {
+                nodes.push(RestartedNode {
                     node: node.clone(),
                     version: version.clone(),
                     took_ms: ms(*after),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use proto::v1;
 use serde::Serialize;
 
 use super::super::args::Network;
@@ -82,62 +83,69 @@ impl Status {
     }
 }
 
+impl Member {
+    /// A node that answered; the leader knows its line and how far behind it is.
+    fn of(seen: view::Seen<'_>, leader: Option<&v1::NodeStatus>) -> Member {
+        let says = seen.says;
+        let known = leader.and_then(|leader| view::member(leader, says.ordinal));
+        let waits = says.role == "uninitialized";
+        Member {
+            address: seen.address.to_string(),
+            node: says.node.clone(),
+            ordinal: says.ordinal,
+            line: known.map_or_else(String::new, |member| member.line.clone()),
+            votes: known.is_some_and(|member| member.voter),
+            role: if waits { "waiting" } else { &says.role }.to_owned(),
+            term: says.term,
+            last_log_index: says.last_log_index,
+            applied_index: says.applied_index,
+            matched_index: known.and_then(|member| member.matched_index),
+            behind: known
+                .zip(leader)
+                .and_then(|(member, leader)| view::behind(leader, member)),
+            answered_ms_ago: known.and_then(|member| member.answered_ms_ago),
+            ready: says.ready,
+            draining: says.draining,
+            manifest_version: says.manifest_version,
+            version: says.version.clone(),
+            problems: says.problems.clone(),
+        }
+    }
+
+    /// A member that no address leads to, or that is silent: known by the leader's word alone.
+    fn silent(other: &v1::Member, leader: Option<&v1::NodeStatus>) -> Member {
+        Member {
+            address: other.api_address.clone(),
+            node: other.name.clone(),
+            ordinal: other.ordinal,
+            line: other.line.clone(),
+            votes: other.voter,
+            role: "silent".to_owned(),
+            term: 0,
+            last_log_index: 0,
+            applied_index: 0,
+            matched_index: other.matched_index,
+            behind: leader.and_then(|leader| view::behind(leader, other)),
+            answered_ms_ago: other.answered_ms_ago,
+            ready: false,
+            draining: false,
+            manifest_version: 0,
+            version: String::new(),
+            problems: vec!["gives no answer".to_owned()],
+        }
+    }
+}
+
 impl Shown {
     fn of(view: &View) -> Shown {
         let leader = view.leader().ok().map(|leader| leader.says);
-        let mut members: Vec<Member> = view
-            .seen()
-            .map(|seen| {
-                let says = seen.says;
-                let known = leader.and_then(|leader| view::member(leader, says.ordinal));
-                let waits = says.role == "uninitialized";
-                Member {
-                    address: seen.address.to_string(),
-                    node: says.node.clone(),
-                    ordinal: says.ordinal,
-                    line: known.map_or_else(String::new, |member| member.line.clone()),
-                    votes: known.is_some_and(|member| member.voter),
-                    role: if waits { "waiting" } else { &says.role }.to_owned(),
-                    term: says.term,
-                    last_log_index: says.last_log_index,
-                    applied_index: says.applied_index,
-                    matched_index: known.and_then(|member| member.matched_index),
-                    behind: known
-                        .zip(leader)
-                        .and_then(|(member, leader)| view::behind(leader, member)),
-                    answered_ms_ago: known.and_then(|member| member.answered_ms_ago),
-                    ready: says.ready,
-                    draining: says.draining,
-                    manifest_version: says.manifest_version,
-                    version: says.version.clone(),
-                    problems: says.problems.clone(),
-                }
-            })
-            .collect();
+        let mut members: Vec<Member> = view.seen().map(|seen| Member::of(seen, leader)).collect();
         members.sort_by_key(|member| member.ordinal);
         // A member that no address leads to is known by the leader's word alone.
         let found: BTreeSet<u64> = members.iter().map(|member| member.ordinal).collect();
         let others = leader.iter().flat_map(|leader| &leader.members);
         for other in others.filter(|other| !found.contains(&other.ordinal)) {
-            members.push(Member {
-                address: other.api_address.clone(),
-                node: other.name.clone(),
-                ordinal: other.ordinal,
-                line: other.line.clone(),
-                votes: other.voter,
-                role: "silent".to_owned(),
-                term: 0,
-                last_log_index: 0,
-                applied_index: 0,
-                matched_index: other.matched_index,
-                behind: leader.and_then(|leader| view::behind(leader, other)),
-                answered_ms_ago: other.answered_ms_ago,
-                ready: false,
-                draining: false,
-                manifest_version: 0,
-                version: String::new(),
-                problems: vec!["gives no answer".to_owned()],
-            });
+            members.push(Member::silent(other, leader));
         }
         let problems = problems(view, &members);
         let voters = members.iter().filter(|member| member.votes);

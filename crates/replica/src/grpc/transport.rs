@@ -124,7 +124,7 @@ struct Channels {
     tls: Mutex<ClientTlsConfig>,
     /// The runtime that consensus runs on: its channels are driven there.
     runtime: Handle,
-    channels: Mutex<BTreeMap<(u64, Lane), Kept>>,
+    kept: Mutex<BTreeMap<(u64, Lane), Kept>>,
 }
 
 struct Kept {
@@ -154,7 +154,7 @@ impl GrpcTransport {
             genesis,
             tls,
             runtime,
-            channels: Mutex::default(),
+            kept: Mutex::default(),
         })))
     }
 
@@ -247,7 +247,7 @@ impl Channels {
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<(u64, Lane), Kept>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
