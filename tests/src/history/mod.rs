@@ -94,7 +94,11 @@ pub fn check(ops: &[Op], log: &Log) -> Verdict {
         return Verdict::Violated(format!("note {twice} is two leaves"));
     }
     let firsts = first_writes(&points);
-    let unwritten = log.leaves.iter().flatten().find(|id| !firsts.contains_key(*id));
+    let unwritten = log
+        .leaves
+        .iter()
+        .flatten()
+        .find(|id| !firsts.contains_key(*id));
     if let Some(id) = unwritten {
         return Verdict::Violated(format!("note {id} is a leaf and nobody had sent it"));
     }
@@ -110,11 +114,7 @@ struct Point {
 }
 
 /// Where an operation stands in the log's order; nothing for one that left no trace.
-fn place(
-    op: &Op,
-    log: &Log,
-    leaves: &BTreeMap<u64, u64>,
-) -> Result<Option<Point>, Verdict> {
+fn place(op: &Op, log: &Log, leaves: &BTreeMap<u64, u64>) -> Result<Option<Point>, Verdict> {
     let size = u64::try_from(log.leaves.len()).unwrap_or(u64::MAX);
     let point = |rank, writes, returned| Point {
         rank,
@@ -129,7 +129,10 @@ fn place(
                     "a read saw {seen} leaves, and the log at hand has {size}"
                 )));
             }
-            match usize::try_from(*seen).ok().and_then(|seen| log.roots.get(seen)) {
+            match usize::try_from(*seen)
+                .ok()
+                .and_then(|seen| log.roots.get(seen))
+            {
                 Some(known) if known == root => {}
                 Some(_) => {
                     return Err(Verdict::Violated(format!(
@@ -152,9 +155,11 @@ fn place(
                 (Written::At(named), leaf) if leaf != Some(*named) => Err(Verdict::Violated(
                     format!("note {id} was acknowledged as leaf {named} and is {leaf:?}"),
                 )),
-                (Written::At(_) | Written::Unknown, Some(leaf)) => {
-                    Ok(Some(point(leaf.saturating_mul(2).saturating_add(1), Some(*id), op.returned)))
-                }
+                (Written::At(_) | Written::Unknown, Some(leaf)) => Ok(Some(point(
+                    leaf.saturating_mul(2).saturating_add(1),
+                    Some(*id),
+                    op.returned,
+                ))),
                 (Written::Refused, Some(leaf)) => Err(Verdict::Violated(format!(
                     "note {id} was refused, and is leaf {leaf}"
                 ))),
@@ -166,7 +171,11 @@ fn place(
 
 fn repeated(leaves: &[Option<u64>]) -> Option<u64> {
     let mut seen = BTreeSet::new();
-    leaves.iter().flatten().find(|id| !seen.insert(**id)).copied()
+    leaves
+        .iter()
+        .flatten()
+        .find(|id| !seen.insert(**id))
+        .copied()
 }
 
 /// When each note was sent first.
@@ -182,16 +191,16 @@ fn first_writes(points: &[Point]) -> BTreeMap<u64, u64> {
 }
 
 /// No operation may have returned before one that stands earlier was invoked.
-fn ordered(
-    mut points: Vec<Point>,
-    firsts: &BTreeMap<u64, u64>,
-) -> Verdict {
+fn ordered(mut points: Vec<Point>, firsts: &BTreeMap<u64, u64>) -> Verdict {
     let count = points.len();
     points.sort_by_key(|point| point.rank);
     let mut latest = 0;
     let mut next = points.as_slice();
     while let Some(first) = next.first() {
-        let many = next.iter().take_while(|point| point.rank == first.rank).count();
+        let many = next
+            .iter()
+            .take_while(|point| point.rank == first.rank)
+            .count();
         let (class, rest) = next.split_at(many);
         next = rest;
         for point in class {
@@ -201,7 +210,11 @@ fn ordered(
                 Some(id) => firsts.get(&id).copied().unwrap_or(point.invoked),
                 None => point.invoked,
             };
-            let earliest = if point.writes.is_some() { begun.max(latest) } else { latest };
+            let earliest = if point.writes.is_some() {
+                begun.max(latest)
+            } else {
+                latest
+            };
             if point.returned.is_some_and(|returned| returned < earliest) {
                 return Verdict::Violated(format!(
                     "what returned at {:?} stands behind what was invoked at {earliest} only",

@@ -7,7 +7,10 @@ struct Luck(u64);
 
 impl Luck {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (self.0 >> 33) % limit
     }
 }
@@ -83,7 +86,10 @@ fn histories_made_wrong_are_rejected() {
     assert!(violated(&stale, &right), "a stale read");
     let mut lost = ops.clone();
     lost.push(write(33, 34, 5, 1));
-    assert!(violated(&lost, &right), "an acknowledged write that is not there");
+    assert!(
+        violated(&lost, &right),
+        "an acknowledged write that is not there"
+    );
     let twice = log(&[7, 8, 9, 8]);
     assert!(violated(&ops, &twice), "one note twice");
     let mut early = ops.clone();
