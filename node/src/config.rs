@@ -197,6 +197,9 @@ pub struct Log {
     pub format: LogFormat,
     /// A level, or directives such as `info,replica=debug`.
     pub level: String,
+    /// A file to which every event of consensus and cosigning is added, for a check of the run
+    /// afterwards. None by default.
+    pub trace: Option<PathBuf>,
 }
 
 /// How log lines look.
@@ -402,6 +405,7 @@ impl Default for Log {
         Self {
             format: LogFormat::Auto,
             level: "info".to_owned(),
+            trace: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The hand that cosigns: the key, what it signed last, and whether it may sign at all. The
-//! decision itself is `witness::gate`; here it is made durable before a signature exists.
+//! decision itself is `witness::gate`; here it is made durable before a signature exists. It is
+//! public for simulations, which give it files of their own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use crate::start_error::StartError;
 mod power_loss;
 
 /// A text file that is replaced as a whole, under the cosigner's memory.
-pub(crate) trait Sealed {
+pub trait Sealed {
     /// The text, or `None` if there is no such file. When this returns, it survives a power cut.
     fn read_sealed(&self) -> Result<Option<String>, store::Error>;
 
@@ -36,7 +37,7 @@ impl Sealed for DurableFile {
 
 /// A node's cosigner key with its memory.
 #[derive(Debug)]
-pub(crate) struct Cosigner<F = DurableFile> {
+pub struct Cosigner<F = DurableFile> {
     key: CosignerKey,
     origin: Origin,
     memory: Mutex<Memory<F>>,
@@ -53,7 +54,7 @@ struct Memory<F> {
 
 /// What became of a question.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// A cosignature; what it states is on disk.
     Signed(SignatureLine),
     /// Everything else the gate decides.
@@ -64,7 +65,7 @@ pub(crate) enum Answer {
 
 /// The answer could not be found out.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CosignError {
+pub enum CosignError {
     /// The tree cannot be read.
     #[error(transparent)]
     Tree(#[from] Fault),
@@ -76,7 +77,7 @@ pub(crate) enum CosignError {
 impl<F: Sealed> Cosigner<F> {
     /// Opens the key's memory. `fresh` says whether the data directory has no owner yet: only then
     /// may there be none, because a key without its memory could sign against itself.
-    pub(crate) fn open(
+    pub fn open(
         key: CosignerKey,
         origin: Origin,
         files: (F, F),
@@ -119,13 +120,13 @@ impl<F: Sealed> Cosigner<F> {
     }
 
     /// The public half of the key.
-    pub(crate) fn verifier(&self) -> &VerifierKey {
+    pub fn verifier(&self) -> &VerifierKey {
         self.key.verifier()
     }
 
     /// Answers whether this node cosigns `asked`. `durable` is the tree size that this node's own
     /// disk holds in full, `root_at` its own root at a size. Blocks for an fsync.
-    pub(crate) fn consider(
+    pub fn consider(
         &self,
         asked: Asked,
         durable: TreeSize,
@@ -145,7 +146,11 @@ impl<F: Sealed> Cosigner<F> {
         };
         let at_last = memory.last.map_or(Ok(None), |last| own_root(last.size))?;
         let own = OwnRoots {
-            at_asked: own_root(asked.size)?,
+            at_asked: if crate::mutant::is("head-unapplied") {
+                Some(asked.root)
+            } else {
+                own_root(asked.size)?
+            },
             at_last,
         };
         match gate::consider(memory.last.as_ref(), &asked, &own, &clocks) {
@@ -168,7 +173,7 @@ impl<F: Sealed> Cosigner<F> {
     }
 
     /// Signs nothing more until a person has removed `cosigning.stopped` and started the node anew.
-    pub(crate) fn stop(&self, reason: &str) -> Result<(), store::Error> {
+    pub fn stop(&self, reason: &str) -> Result<(), store::Error> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.stopped.is_none() {
             memory.stopped = Some(reason.to_owned());
@@ -178,13 +183,13 @@ impl<F: Sealed> Cosigner<F> {
     }
 
     /// Why this node has stopped cosigning, if it has.
-    pub(crate) fn stopped(&self) -> Option<String> {
+    pub fn stopped(&self) -> Option<String> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.stopped.clone()
     }
 
     /// The tree head signed last, with this node's line, to be compared by others.
-    pub(crate) fn last_signed(&self) -> Option<(Checkpoint, SignatureLine)> {
+    pub fn last_signed(&self) -> Option<(Checkpoint, SignatureLine)> {
         let last = self
             .memory
             .lock()
@@ -222,7 +227,7 @@ fn warn_of_clock(clock: ClockMark) {
 }
 
 /// The clocks for the gate: this node's, and the upper median of those that were heard.
-pub(crate) fn clocks(own: UnixSeconds, mut heard: Vec<UnixSeconds>) -> Clocks {
+pub fn clocks(own: UnixSeconds, mut heard: Vec<UnixSeconds>) -> Clocks {
     heard.push(own);
     Clocks {
         own,

@@ -8,6 +8,7 @@ use merkle::{Hash, TreeSize};
 use note::SignatureLine;
 use proto::raft::cosign_response::{self, Refusal};
 use proto::raft::{CosignRequest, CosignResponse};
+use replica::trace::Event;
 use tokio::time::timeout;
 use witness::gate::{Asked, Decision};
 use witness::gossip::{Comparison, Stand};
@@ -58,7 +59,15 @@ pub(crate) async fn answer(core: &Arc<Core>, from: u64, asked: Asked) -> Said {
     let core_too = Arc::clone(core);
     let deciding = tokio::task::spawn_blocking(move || decide(&core_too, asked));
     match deciding.await {
-        Ok(Ok(Answer::Signed(line))) => Said::Line(line),
+        Ok(Ok(Answer::Signed(line))) => {
+            let root = asked.root.as_bytes().first_chunk().copied();
+            core.replica.tell(&Event::Cosigned {
+                size: asked.size.get(),
+                root: root.map_or(0, u64::from_be_bytes),
+                durable: core.replica.flushed_tree_size().get(),
+            });
+            Said::Line(line)
+        }
         Ok(Ok(Answer::Stopped)) => Said::Not(Refusal::Stopped),
         Ok(Ok(Answer::Declined(decision))) => declined(core, from, asked, decision, nodes),
         Ok(Err(error)) => {

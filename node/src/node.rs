@@ -28,12 +28,13 @@ use crate::keys::NodeKeys;
 use crate::listeners::{
     Listeners, api_connections, serve_api, serve_operations, serve_peers, sweep,
 };
-use crate::open::{self, ApplyTimes, Opened};
+use crate::open::{self, Opened};
 use crate::peers::calls::PeerCalls;
 use crate::start_error::StartError;
 use crate::tasks::witness::Courier;
 use crate::tasks::{self, Tasks};
 use crate::tls::PeerCredentials;
+use crate::trace_file::{TraceFile, Witnessed};
 
 /// What a node takes from the machine it runs on. Tests hand in their own.
 #[derive(Debug, Clone)]
@@ -376,7 +377,20 @@ async fn core(
     settings.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
     settings.election_min = Duration::from_millis(config.raft.election_min_ms);
     settings.election_max = Duration::from_millis(config.raft.election_max_ms);
-    settings.observer = Arc::new(ApplyTimes(Arc::clone(metrics)));
+    let trace = config
+        .log
+        .trace
+        .as_deref()
+        .map(|path| TraceFile::open(path, whoami.ordinal, Arc::clone(&parts.clock)))
+        .transpose()
+        .map_err(|source| StartError::System {
+            action: "open the trace that the configuration names",
+            source,
+        })?;
+    settings.observer = Arc::new(Witnessed {
+        metrics: Arc::clone(metrics),
+        trace,
+    });
     let (records, carrier) = (
         Arc::new(RocksLog::new(Arc::clone(&log))),
         Arc::clone(&transport),

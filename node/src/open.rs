@@ -2,7 +2,6 @@
 //! the cosigner's memory, then the databases, then whether what they hold fits together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledger::{Broken, View};
 use merkle::TreeSize;
@@ -156,15 +155,5 @@ impl LogObserver for FsyncTimes {
 
     fn stopped(&self, reason: &str) {
         tracing::error!(reason, "the log can no longer be written");
-    }
-}
-
-/// Passes the times of applying on to the metrics.
-#[derive(Debug)]
-pub(crate) struct ApplyTimes(pub(crate) Arc<Metrics>);
-
-impl replica::Observer for ApplyTimes {
-    fn applied(&self, _entries: usize, took: Duration) {
-        self.0.apply_duration.observe(took);
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use openraft::{Config, SnapshotPolicy};
 
 use crate::error::Error;
+use crate::mutant;
+use crate::trace::Event;
 
 /// How a replica behaves. [`ReplicaConfig::new`] has the defaults.
 #[derive(Clone, Debug)]
@@ -109,7 +111,8 @@ impl ReplicaConfig {
             heartbeat_interval: milliseconds(self.heartbeat),
             election_timeout_min: milliseconds(self.election_min),
             election_timeout_max: milliseconds(self.election_max),
-            quorum_loss_probe_interval: Some(milliseconds(self.quorum_loss_probe)),
+            quorum_loss_probe_interval: (!mutant::is("no-probe"))
+                .then(|| milliseconds(self.quorum_loss_probe)),
             install_snapshot_timeout: milliseconds(self.snapshot_deadline),
             max_payload_entries: self.append_entries,
             max_append_entries: Some(4096),
@@ -169,6 +172,9 @@ impl Workplace {
 pub trait Observer: Send + Sync {
     /// One step of applying `entries` has been written.
     fn applied(&self, entries: usize, took: Duration);
+
+    /// Something happened that a trace of the run records; by default nobody does.
+    fn happened(&self, _event: &Event) {}
 }
 
 impl Observer for () {

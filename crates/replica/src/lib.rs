@@ -30,6 +30,7 @@ mod log;
 mod machine;
 mod membership;
 mod mending;
+mod mutant;
 mod network;
 mod seeds;
 mod snapshot;
@@ -43,6 +44,7 @@ pub mod codec;
 pub mod grpc;
 pub mod rocks;
 pub mod seams;
+pub mod trace;
 
 pub use change::Former;
 pub use config::{Observer, ReplicaConfig, Workplace};
@@ -73,6 +75,7 @@ use crate::mending::Mending;
 use crate::network::Network;
 use crate::seams::{Log, State, Transport};
 use crate::seeds::Seeds;
+use crate::trace::Event;
 use crate::types::{CommandBytes, Metrics, Raft, Reply, TypeConfig};
 
 /// A running replica; clones are handles to the same one.
@@ -123,6 +126,10 @@ impl<S: State> Replica<S> {
         let mut raft_config = config.openraft()?;
         let durable = durable_progress(config.workplace, &state).await?;
         let bounds = log.bounds().map_err(Error::fatal)?;
+        config.observer.happened(&Event::Started {
+            applied: durable.log_index,
+            last: bounds.last.map(|last| last.index),
+        });
         let gate = Arc::new(Gate::new(durable, bounds.last.map(|last| last.index)));
         if log.torn() && config.accept_torn_log {
             log.mended().await.map_err(Error::fatal)?;
@@ -136,13 +143,14 @@ impl<S: State> Replica<S> {
             Arc::clone(&gate),
             Arc::clone(&mending),
             config.append_bytes,
+            Arc::clone(&config.observer),
         );
         let network = Network::<T, S>::new(transport, &config);
         let raft_config = Arc::new(raft_config);
         let building = Raft::new(config.ordinal, raft_config, network, store, machine);
         let raft = seeds.scope(Box::pin(building)).await;
         let raft = raft.map_err(Error::fatal)?;
-        let (status, reporter) = report(&raft);
+        let (status, reporter) = report(&raft, Arc::clone(&config.observer));
         let mut tasks = vec![reporter];
         if mending.is_torn() {
             tracing::warn!("a power cut tore the log; no vote before a leader has mended it");
@@ -228,6 +236,9 @@ impl<S: State> Replica<S> {
     /// Returns once the state of this node shows everything that was recorded anywhere before the
     /// call. Only the leader can know that; it asks a majority whether it still leads.
     pub async fn read_barrier(&self) -> Result<(), Error> {
+        if mutant::is("read-without-barrier") {
+            return Ok(());
+        }
         let asking = self.inner.raft.ensure_linearizable(ReadPolicy::ReadIndex);
         let asking = self.inner.seeds.scope(asking);
         match timeout(self.inner.config.proposal_deadline, asking).await {
@@ -276,6 +287,11 @@ impl<S: State> Replica<S> {
     /// The value of [`flushed_tree_size`](Self::flushed_tree_size), whenever it grows.
     pub fn flushed_watch(&self) -> watch::Receiver<u64> {
         self.inner.gate.watch_released()
+    }
+
+    /// Tells the observer of an event that belongs into the trace and happened beside consensus.
+    pub fn tell(&self, event: &Event) {
+        self.inner.config.observer.happened(event);
     }
 
     /// How far the state machine has come, after every step.
@@ -415,13 +431,24 @@ async fn mend<S: State, L: Log>(raft: Raft<S>, log: Arc<L>, mending: Arc<Mending
     tracing::info!("a leader has mended the log; this node votes again");
 }
 
-fn report<S: State>(raft: &Raft<S>) -> (watch::Receiver<ReplicaStatus>, JoinHandle<()>) {
+fn report<S: State>(
+    raft: &Raft<S>,
+    observer: Arc<dyn Observer>,
+) -> (watch::Receiver<ReplicaStatus>, JoinHandle<()>) {
     let mut metrics = raft.metrics();
     let read = |metrics: &Metrics| ReplicaStatus::from(metrics);
     let (sender, receiver) = watch::channel(read(&metrics.borrow_watched()));
     let reporter = tokio::spawn(async move {
+        let mut led = None;
         while metrics.changed().await.is_ok() {
             let status = read(&metrics.borrow_watched());
+            let leads = (status.role == Role::Leader).then_some(status.term);
+            if let Some(term) = leads
+                && leads != led
+            {
+                observer.happened(&Event::Leads { term });
+            }
+            led = leads;
             let stopped = status.role == Role::Stopped;
             sender.send_replace(status);
             if stopped {

@@ -11,9 +11,12 @@ use std::sync::Arc;
 use futures::stream::{self, Stream, TryStreamExt};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 
+use crate::config::Observer;
 use crate::gate::Gate;
 use crate::mending::Mending;
+use crate::mutant;
 use crate::seams::{Fact, Log, Position, Record};
+use crate::trace::Event;
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 use crate::wire;
 
@@ -25,6 +28,7 @@ pub(crate) struct LogStore<L> {
     mending: Arc<Mending>,
     /// Most bytes read for one append request.
     append_bytes: usize,
+    observer: Arc<dyn Observer>,
 }
 
 impl<L> Clone for LogStore<L> {
@@ -34,6 +38,7 @@ impl<L> Clone for LogStore<L> {
             gate: Arc::clone(&self.gate),
             mending: Arc::clone(&self.mending),
             append_bytes: self.append_bytes,
+            observer: Arc::clone(&self.observer),
         }
     }
 }
@@ -44,12 +49,14 @@ impl<L: Log> LogStore<L> {
         gate: Arc<Gate>,
         mending: Arc<Mending>,
         append_bytes: usize,
+        observer: Arc<dyn Observer>,
     ) -> Self {
         Self {
             log,
             gate,
             mending,
             append_bytes,
+            observer,
         }
     }
 
@@ -197,13 +204,27 @@ impl<L: Log> RaftLogStorage<TypeConfig> for LogStore<L> {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        self.log.save(Fact::Vote, wire::vote_to_bytes(vote)).await
+        if mutant::is("vote-not-fsynced") {
+            self.log.note(Fact::Vote, wire::vote_to_bytes(vote));
+        } else {
+            self.log.save(Fact::Vote, wire::vote_to_bytes(vote)).await?;
+        }
+        self.observer.happened(&Event::Voted {
+            term: vote.leader_id.term,
+            node: vote.leader_id.node_id,
+            committed: vote.committed,
+        });
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
         if let Some(committed) = committed {
             self.log
                 .note(Fact::Committed, wire::log_id_to_bytes(committed));
+            self.observer.happened(&Event::Committed {
+                index: committed.index,
+                term: committed.leader_id.term,
+            });
         }
         Ok(())
     }
@@ -235,8 +256,19 @@ impl<L: Log> RaftLogStorage<TypeConfig> for LogStore<L> {
         let mending = self
             .is_leaders_own(last)?
             .then(|| Arc::clone(&self.mending));
+        let observer = Arc::clone(&self.observer);
+        if let Some(last) = last {
+            observer.happened(&Event::Appended {
+                index: last.index,
+                term: last.leader_id.term,
+            });
+        }
         let done = move |result: io::Result<()>| {
             if let (Ok(()), Some(last)) = (&result, last) {
+                observer.happened(&Event::Flushed {
+                    index: last.index,
+                    term: last.leader_id.term,
+                });
                 gate.flushed(last.index);
                 if let Some(mending) = mending {
                     mending.supplied();
@@ -244,6 +276,11 @@ impl<L: Log> RaftLogStorage<TypeConfig> for LogStore<L> {
             }
             callback.io_completed(result);
         };
+        if mutant::is("callback-before-fsync") {
+            self.log.append(records, Box::new(|_| {}));
+            done(Ok(()));
+            return Ok(());
+        }
         self.log.append(records, Box::new(done));
         Ok(())
     }
@@ -252,11 +289,14 @@ impl<L: Log> RaftLogStorage<TypeConfig> for LogStore<L> {
         let after = last.map(|log_id| log_id.index);
         self.log.truncate_after(after).await?;
         self.gate.truncated(after);
+        self.observer.happened(&Event::Truncated { index: after });
         Ok(())
     }
 
     async fn purge(&mut self, to: LogId) -> io::Result<()> {
         let label = wire::log_id_to_bytes(to);
-        self.log.purge_to(position(to), label).await
+        self.log.purge_to(position(to), label).await?;
+        self.observer.happened(&Event::Purged { index: to.index });
+        Ok(())
     }
 }

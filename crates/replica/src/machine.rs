@@ -17,7 +17,9 @@ use ledger::{Overlay, Tables, View};
 use crate::codec;
 use crate::config::{Observer, ReplicaConfig, Workplace};
 use crate::gate::{Gate, Progress};
+use crate::mutant;
 use crate::seams::{Image, State};
+use crate::trace::Event;
 use crate::types::{
     Entry, LogId, Payload, Reply, Snapshot, SnapshotMeta, StoredMembership, TypeConfig,
 };
@@ -62,10 +64,19 @@ impl<S: State> Machine<S> {
         // The state holds the whole step from here on. If we crash before answering, the client
         // asks again with the same bytes and is told of the same leaf.
         self.gate.applied(&step.sizes);
+        let last = step.sizes.last().copied();
+        if let Some((index, size)) = last {
+            self.observer.happened(&Event::Applied { index, size });
+        }
+        let mut answered = false;
         for (responder, reply) in responders.into_iter().zip(step.replies) {
             if let Some(responder) = responder {
                 responder.send(reply);
+                answered = true;
             }
+        }
+        if let (true, Some((index, _))) = (answered, last) {
+            self.observer.happened(&Event::Answered { index });
         }
         self.observer.applied(count, started.elapsed());
         Ok(())
@@ -89,9 +100,10 @@ fn apply<S: State>(state: &S, entries: Vec<Entry>) -> io::Result<Step> {
                 // A command this version cannot read stops the node: to skip it would be to have
                 // another state than those who can.
                 let command = codec::decode(bytes.0).map_err(io::Error::other)?;
+                let command = retimed(command);
                 let (outcome, changes) =
                     ledger::apply(&overlay, &command).map_err(io::Error::other)?;
-                overlay.absorb(changes);
+                overlay.absorb(remembered(changes));
                 Reply::Outcome(outcome)
             }
         });
@@ -101,6 +113,34 @@ fn apply<S: State>(state: &S, entries: Vec<Entry>) -> io::Result<Step> {
     let changes = overlay.into_changes();
     state.commit(changes, wire::applied_to_bytes(&applied))?;
     Ok(Step { replies, sizes })
+}
+
+/// The changes as they are, but for the mutant that does not remember which texts are leaves.
+fn remembered(mut changes: ledger::Changes) -> ledger::Changes {
+    if mutant::is("dedupe-off") {
+        changes.rows.retain(|row| row.table != ledger::Table::Text);
+    }
+    changes
+}
+
+/// The command as it is, but for the mutant whose nodes each ask their own clock.
+#[cfg(not(feature = "mutants"))]
+const fn retimed(command: ledger::Command) -> ledger::Command {
+    command
+}
+
+#[cfg(feature = "mutants")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the very defect that this mutant has"
+)]
+fn retimed(mut command: ledger::Command) -> ledger::Command {
+    if mutant::is("system-time-in-apply") {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let nanos = since.map_or(0, |since| u64::from(since.subsec_nanos()));
+        command.at = ledger::UnixMillis::new(nanos);
+    }
+    command
 }
 
 /// Up to where `state` has applied the log, and the membership in force there.
@@ -166,6 +206,7 @@ impl<S: State> RaftStateMachine<TypeConfig> for Machine<S> {
         Builder {
             state: Arc::clone(&self.state),
             workplace: self.workplace,
+            observer: Arc::clone(&self.observer),
         }
     }
 
@@ -181,6 +222,12 @@ impl<S: State> RaftStateMachine<TypeConfig> for Machine<S> {
             })
             .await?;
         self.gate.installed(progress);
+        if let Some(index) = progress.log_index {
+            self.observer.happened(&Event::Installed {
+                index,
+                size: progress.tree_size,
+            });
+        }
         Ok(())
     }
 
@@ -196,6 +243,7 @@ impl<S: State> RaftStateMachine<TypeConfig> for Machine<S> {
 pub(crate) struct Builder<S> {
     state: Arc<S>,
     workplace: Workplace,
+    observer: Arc<dyn Observer>,
 }
 
 impl<S: State> RaftSnapshotBuilder<TypeConfig> for Builder<S> {
@@ -204,6 +252,11 @@ impl<S: State> RaftSnapshotBuilder<TypeConfig> for Builder<S> {
     async fn build_snapshot(&mut self) -> io::Result<Snapshot<S::Image>> {
         let state = Arc::clone(&self.state);
         let image = self.workplace.run(move || state.freeze()).await?;
-        snapshot_of(image)
+        let snapshot = snapshot_of(image)?;
+        if let Some(last) = snapshot.meta.last_log_id {
+            self.observer
+                .happened(&Event::Snapshot { index: last.index });
+        }
+        Ok(snapshot)
     }
 }

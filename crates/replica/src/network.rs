@@ -30,6 +30,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::{ReplicaConfig, Workplace};
 use crate::membership::PeerNode;
+use crate::mutant;
 use crate::seams::{AppendResponses, Lane, Lost, Peer, State, Transport};
 use crate::snapshot::{self, Failure};
 use crate::types::{
@@ -65,7 +66,11 @@ impl<T, S> Network<T, S> {
             transport,
             terms: Terms {
                 from: config.ordinal,
-                append_progress: config.append_progress,
+                append_progress: if mutant::is("append-without-deadline") {
+                    Duration::from_secs(3_600)
+                } else {
+                    config.append_progress
+                },
                 transfer_deadline: config.transfer_deadline,
                 workplace: config.workplace,
             },
@@ -168,6 +173,9 @@ impl<P: Peer, S: State> NetVote<TypeConfig> for Link<P, S> {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
+        if mutant::is("no-pre-vote") {
+            return Ok(VoteResponse::new(request.vote, request.last_log_id, true));
+        }
         let answer = self.control.pre_vote(wire::vote_request_out(&request));
         let answer = self.ask(option.hard_ttl(), RPCTypes::Vote, answer).await?;
         wire::vote_response_in(answer).map_err(|error| unreadable(&error))

@@ -23,7 +23,7 @@ use crate::config::Workplace;
 use crate::error::Refused;
 use crate::seams::{Image, ImageFile, Incoming, State};
 use crate::types::{LogId, SnapshotMeta, Vote};
-use crate::{membership, wire};
+use crate::{membership, mutant, wire};
 
 /// Bytes of a file in one frame. Large enough that framing costs nothing, small enough that a
 /// frame is a fraction of a millisecond of a gigabit link.
@@ -379,7 +379,7 @@ impl<I: Incoming> Receiving<I> {
         if open.left != 0 {
             return Err(Failed::Frame("a file shorter than announced"));
         }
-        if open.hash.finalize()[..] != end.sha256[..] {
+        if open.hash.finalize()[..] != end.sha256[..] && !mutant::is("snapshot-without-hash") {
             return Err(Failed::Frame("a file whose hash is another"));
         }
         Ok(())

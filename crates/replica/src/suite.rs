@@ -103,7 +103,10 @@ fn stores<L: Log, S: State>(log: L, state: S) -> Stores<L, S> {
     let config = ReplicaConfig::new(0, 1);
     let machine = Machine::new(Arc::new(state), Arc::clone(&gate), &config);
     let log = Arc::new(BegunAnywhere(log, Mutex::default()));
-    (LogStore::new(log, gate, mending, 1 << 20), machine)
+    (
+        LogStore::new(log, gate, mending, 1 << 20, config.observer),
+        machine,
+    )
 }
 
 struct Simulated;

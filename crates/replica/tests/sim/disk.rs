@@ -112,6 +112,16 @@ struct Platter {
     installed: u64,
     luck: Luck,
     fsync_micros: Range<u64>,
+    /// Fsyncs take this many times as long.
+    slowness: u64,
+    /// Whether the next fsync fails, and all writes after it.
+    failing: bool,
+    /// Fsyncs that failed.
+    failed: u64,
+    /// Whether the directory on it was let into the cluster.
+    admitted: bool,
+    /// Writes that power cuts took or kept although nobody had been told of them.
+    lost: u64,
 }
 
 /// The disk of one host; it stays when the host's processes are gone.
@@ -131,6 +141,11 @@ impl SimDisk {
             installed: 0,
             luck: Luck::new(seed),
             fsync_micros,
+            slowness: 1,
+            failing: false,
+            failed: 0,
+            admitted: false,
+            lost: 0,
         })))
     }
 
@@ -143,14 +158,94 @@ impl SimDisk {
         let mut platter = self.lock();
         let queued = std::mem::take(&mut platter.queued);
         let kept = platter.luck.below(queued.len() as u64 + 1);
+        platter.lost += queued.len() as u64 - kept;
         for write in queued.iter().take(kept as usize) {
             platter.log.take(write);
         }
         let unsynced = std::mem::take(&mut platter.unsynced);
         let kept = platter.luck.below(unsynced.len() as u64 + 1);
+        platter.lost += unsynced.len() as u64 - kept;
+        platter.failing = false;
+        // Which copy is the current one is known to the process alone.
+        platter.image = None;
         for commit in unsynced.iter().take(kept as usize) {
             platter.state.take(commit);
         }
+    }
+
+    /// How many writes power cuts have taken, of log and state.
+    pub fn lost(&self) -> u64 {
+        self.lock().lost
+    }
+
+    /// Makes every fsync take `times` as long as it would.
+    pub fn slow(&self, times: u64) {
+        self.lock().slowness = times.max(1);
+    }
+
+    /// The next fsync fails, and every write after it, until the power goes.
+    pub fn fail(&self) {
+        self.lock().failing = true;
+    }
+
+    /// How many fsyncs have failed.
+    pub fn failures(&self) -> u64 {
+        self.lock().failed
+    }
+
+    /// Everything is gone.
+    pub fn wipe(&self) {
+        let mut platter = self.lock();
+        platter.log = Contents::default();
+        platter.queued.clear();
+        platter.state = Rows::default();
+        platter.unsynced.clear();
+        platter.image = None;
+        platter.torn = false;
+        platter.admitted = false;
+    }
+
+    /// Notes that the directory on this disk takes part in the cluster.
+    pub fn admit(&self) {
+        self.lock().admitted = true;
+    }
+
+    /// Whether it does.
+    pub fn is_admitted(&self) -> bool {
+        self.lock().admitted
+    }
+
+    /// Whether the leaf at `index`, which is `note`, would be here after a power cut now that takes
+    /// everything which was not flushed: in the state, or in an entry of the log.
+    pub fn would_keep(&self, index: u64, note: &[u8]) -> bool {
+        let platter = self.lock();
+        let view = ledger::View::new(&platter.state.memory);
+        let leaf = view.leaf(merkle::LeafIndex::new(index)).unwrap();
+        let mut records = platter.log.records.values().rev();
+        leaf.as_deref() == Some(note)
+            || records.any(|record| record.bytes.windows(note.len()).any(|part| part == note))
+    }
+
+    /// A disk as this one would be after a power cut now that takes everything which was not
+    /// flushed.
+    pub fn bare(&self) -> Self {
+        let platter = self.lock();
+        Self(Arc::new(Mutex::new(Platter {
+            log: platter.log.clone(),
+            queued: Vec::new(),
+            state: platter.state.clone(),
+            unsynced: Vec::new(),
+            image: None,
+            torn: platter.torn,
+            installed: 0,
+            luck: Luck::new(1),
+            fsync_micros: platter.fsync_micros.clone(),
+            slowness: 1,
+            failing: false,
+            failed: 0,
+            admitted: platter.admitted,
+            lost: 0,
+        })))
     }
 
     /// How many snapshots were installed.
@@ -225,9 +320,21 @@ impl Shared {
                         .queued
                         .extend(group.iter().map(|(write, _)| write.clone()));
                     let Range { start, end } = platter.fsync_micros;
-                    start + platter.luck.below(end.saturating_sub(start))
+                    let fsync = start + platter.luck.below(end.saturating_sub(start));
+                    fsync * platter.slowness
                 };
                 tokio::time::sleep(Duration::from_micros(fsync)).await;
+                let fails = {
+                    let mut platter = self.disk.lock();
+                    platter.failed += u64::from(platter.failing);
+                    platter.failing
+                };
+                if fails {
+                    for (_, done) in group {
+                        done(Err(io::Error::other("the disk failed")));
+                    }
+                    continue;
+                }
                 {
                     let mut platter = self.disk.lock();
                     let queued = std::mem::take(&mut platter.queued);
@@ -384,6 +491,8 @@ impl State for SimState {
     }
 
     fn freeze(&self) -> io::Result<SimImage> {
+        // A database is flushed when it is copied, and the log may be purged for that.
+        self.sync()?;
         let view = self.view.lock().unwrap();
         let image = SimImage::of(&view);
         self.disk.lock().image = Some(image.clone());
@@ -423,6 +532,9 @@ impl SimImage {
         let mut files = BTreeMap::new();
         for table in Table::ALL {
             let mut bytes = Vec::new();
+            if forgotten(*table) {
+                continue;
+            }
             for (key, value) in rows.memory.rows(*table) {
                 for part in [key, value] {
                     bytes.extend((part.len() as u32).to_be_bytes());
@@ -455,6 +567,12 @@ impl SimImage {
             applied: self.applied.clone(),
         })
     }
+}
+
+/// Whether a copy leaves out the texts that are leaves already: a defect on purpose.
+fn forgotten(table: Table) -> bool {
+    table == Table::Text
+        && std::env::var("TALLY_MUTANT").is_ok_and(|name| name == "dedupe-not-in-snapshot")
 }
 
 fn part(bytes: &mut Bytes) -> io::Result<Vec<u8>> {

@@ -1,0 +1,98 @@
+//! Whole evenings in virtual time: real consensus, ledger, replica, cosigner and the client's real
+//! outbox and retry, on disks that forget what was not flushed and a network that loses, holds and
+//! cuts. A run is a function of its seed.
+//!
+//! ```text
+//! cargo test -p tests --test simulation -- one_seed --nocapture    with TALLY_SIMULATION_SEED=n
+//! ```
+//! repeats run n bit for bit. `a_hundred_fresh_seeds` takes its seeds from TALLY_SIMULATION_FIRST,
+//! or from the date; with TALLY_NIGHTLY=1 it takes thousands. Seeds that once failed stand in
+//! `seeds.txt` and go first.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    missing_debug_implementations,
+    reason = "a test"
+)]
+
+mod chairs;
+mod cluster;
+mod damage;
+mod desk;
+mod disaster;
+mod gate;
+mod host;
+mod invariants;
+#[cfg(feature = "mutants")]
+mod mutants;
+mod nemesis;
+mod place;
+mod promises;
+mod run;
+#[path = "../../crates/replica/tests/sim/mod.rs"]
+mod sim;
+mod stage;
+mod swarm;
+mod wire;
+
+/// One run, in this process: the seed that is asked for, or the first.
+#[test]
+fn one_seed() {
+    let seed = std::env::var("TALLY_SIMULATION_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let report = run::run(seed);
+    println!("{}{}", gate::MARK, serde_json::to_string(&report).unwrap());
+    assert!(
+        report.violations.is_empty(),
+        "seed {seed}: {:#?}",
+        report.violations
+    );
+}
+
+/// The same seed in two processes: one history, to the last microsecond.
+#[test]
+fn a_seed_repeats_its_run_bit_for_bit() {
+    let mut histories = Vec::new();
+    gate::run([11, 11].into_iter(), None, |ended| {
+        let report = ended.report.as_ref().unwrap();
+        histories.push((report.history.clone(), report.clone()));
+        false
+    });
+    assert_eq!(histories.len(), 2);
+    assert_eq!(histories[0], histories[1]);
+    let mut other = None;
+    gate::run(std::iter::once(12), None, |ended| {
+        other = ended.report.as_ref().map(|report| report.history.clone());
+        false
+    });
+    assert_ne!(
+        other.as_ref(),
+        Some(&histories[0].0),
+        "another seed, another run"
+    );
+}
+
+/// Seeds that once failed, then fresh ones. Everything that is planned is done, everything holds.
+#[test]
+fn a_hundred_fresh_seeds() {
+    let total = gate::gate();
+    println!("{}", serde_json::to_string(&total).unwrap());
+    assert!(total.failed.is_empty(), "failed: {:?}", total.failed);
+    let never: Vec<_> = total
+        .effects
+        .iter()
+        .filter(|(_, many)| **many == 0)
+        .collect();
+    assert!(never.is_empty(), "never happened: {never:?}");
+}
