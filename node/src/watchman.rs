@@ -178,6 +178,7 @@ mod tests {
                 voters: [1, 2, 3].into(),
                 nodes: BTreeMap::new(),
             },
+            membership_index: Some(1),
             joint: false,
             matched: BTreeMap::from([(2, Some(9)), (3, Some(4))]),
             quorum_ack_ms_ago: Some(3),

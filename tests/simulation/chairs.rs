@@ -279,9 +279,14 @@ impl Crowd {
         };
         let invoked = now_micros();
         let standing = Standing::default();
-        let delivering = deliver(&doors, &VirtualClock, &schedule, &standing, &bytes, |receipt| {
-            self.believe(number, receipt)
-        });
+        let delivering = deliver(
+            &doors,
+            &VirtualClock,
+            &schedule,
+            &standing,
+            &bytes,
+            |receipt| self.believe(number, receipt),
+        );
         let cut = luck.below(1_000) < self.laptop_cuts;
         let life = Duration::from_millis(if cut { 1 + luck.below(40) } else { 60_000 });
         let Ok(delivery) = timeout(life, delivering).await else {

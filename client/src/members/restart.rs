@@ -67,7 +67,10 @@ impl Controls<'_> {
         while !left.is_empty() {
             let view = self.led().await?;
             let leader = view.leader()?.says.node.clone();
-            let next = left.iter().find(|id| **id != leader).or(left.first());
+            let next = left
+                .iter()
+                .find(|id| **id != leader)
+                .or_else(|| left.first());
             let Some(next) = next.cloned() else { break };
             self.restart_one(&view, &next, restart, &mut told).await?;
             left.remove(&next);

@@ -67,7 +67,7 @@ impl<T, S> Network<T, S> {
             terms: Terms {
                 from: config.ordinal,
                 append_progress: if mutant::is("append-without-deadline") {
-                    Duration::from_secs(3_600)
+                    Duration::from_hours(1)
                 } else {
                     config.append_progress
                 },

@@ -14,6 +14,8 @@ use replica::{Former, PeerNode};
 use tonic::{Request, Response, Status};
 
 use super::status;
+use crate::admission::Claim;
+use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::orders::rules::{self, Lines};
 use crate::orders::{Disobeyed, authority};
@@ -42,7 +44,8 @@ impl Cluster for Service {
         &self,
         request: Request<OrderRequest>,
     ) -> Result<Response<OrderResponse>, Status> {
-        let _place = self.core.admission.read().map_err(status::rejected)?;
+        let source = Source::of(request.extensions());
+        let _place = self.core.admission.read(source).map_err(status::rejected)?;
         let examined = authority::examine(&self.core, &request.into_inner().order).await?;
         let _alone = self.obeying.lock().await;
         let result = match examined {
@@ -68,6 +71,11 @@ impl Cluster for Service {
     }
 
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        let source = Source::of(request.extensions());
+        let _place = self.core.admission.read(source).map_err(status::rejected)?;
+        if self.core.admitted.is() {
+            return Err(Status::already_exists("this node takes part already"));
+        }
         let JoinRequest { order, bundle } = request.into_inner();
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
         let (_, election) = recovery::open(&self.core, bundle)?;
@@ -88,7 +96,10 @@ impl Cluster for Service {
         &self,
         request: Request<SucceedRequest>,
     ) -> Result<Response<SucceedResponse>, Status> {
-        let _place = self.core.admission.submission().map_err(status::rejected)?;
+        // Whoever hands in a manifest need not hold a key of the night.
+        let source = Source::of(request.extensions());
+        let admitted = self.core.admission.submission(source, Claim::Nobody).await;
+        let _place = admitted.map_err(status::rejected)?;
         let SucceedRequest { manifest, files } = request.into_inner();
         let files = files.into_iter().map(Vec::from).collect();
         let command = Command::manifest(self.core.clock.millis(), manifest, files);

@@ -113,7 +113,7 @@ impl Member {
     }
 
     /// A member that no address leads to, or that is silent: known by the leader's word alone.
-    fn silent(other: &v1::Member, leader: Option<&v1::NodeStatus>) -> Member {
+    fn silent(other: &v1::node_status::Member, leader: Option<&v1::NodeStatus>) -> Member {
         Member {
             address: other.api_address.clone(),
             node: other.name.clone(),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     fn says(ordinal: u64, role: &str) -> NodeStatus {
-        let member = |ordinal: u64| proto::v1::node_status::Member {
+        let member = |ordinal: u64| v1::node_status::Member {
             ordinal,
             name: format!("n{ordinal}"),
             line: "node".to_owned(),

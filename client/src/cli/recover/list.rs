@@ -266,7 +266,7 @@ fn last_seen(path: &Path, election: &Election, output: Output) -> Outcome<Option
     if let Some(policy) = version.final_policy() {
         by.extend(policy.evaluate(&signed).witnesses);
     }
-    let names: Vec<String> = by.into_keys().cloned().collect();
+    let names: Vec<String> = by.into_keys().collect();
     if names.is_empty() {
         left_out("nobody whom the election names has cosigned it");
         return Ok(None);
