@@ -11,7 +11,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ledger::{Examined, KnownKeys};
 use merkle::EntryBundle;
-use note::VerifierKey;
 use receipt::Election;
 
 use super::folder::{FileError, Folder};
@@ -113,10 +112,10 @@ impl<'f> Examining<'f> {
         }
     }
 
-    /// Asks for no more.
-    pub(super) fn stop(&self) {
-        self.progress().end.get_or_insert(End::Asked);
-        self.moved.notify_all();
+    /// Until this is dropped more are asked for. No thread waits on when the one that applies the
+    /// rules has ended, however it did.
+    pub(super) const fn asking(&self) -> Asking<'_, 'f> {
+        Asking(self)
     }
 
     fn turn(&self) -> Turn {
@@ -190,6 +189,17 @@ impl<'f> Examining<'f> {
     }
 }
 
+/// Files are asked for.
+#[derive(Debug)]
+pub(super) struct Asking<'e, 'f>(&'e Examining<'f>);
+
+impl Drop for Asking<'_, '_> {
+    fn drop(&mut self) {
+        self.0.progress().end.get_or_insert(End::Asked);
+        self.0.moved.notify_all();
+    }
+}
+
 /// A file in a thread's hands: whoever waits for it is told should the thread fall over.
 struct Claim<'e, 'f>(&'e Examining<'f>);
 
@@ -202,34 +212,27 @@ impl Drop for Claim<'_, '_> {
     }
 }
 
-/// The keys of every version: people's and the roll's, those of the roll examined here. An unsound
-/// key is left out: it counts for nothing, and the rules say so where it stands.
+/// The keys of every version, people's and the roll's, examined on all threads.
 pub(super) fn keys_of(election: &Election, threads: NonZero<usize>) -> Arc<KnownKeys> {
     let mut people = Vec::new();
-    let mut rolls = BTreeSet::new();
+    let mut texts = BTreeSet::new();
     for version in election.versions() {
         let keys = version.manifest().keys.iter();
-        people.extend(keys.map(|person| person.key.clone()));
-        rolls.extend(version.roll().keys().map(|(_, _, vkey)| vkey));
+        people.extend(keys.map(|person| person.key.to_string()));
+        texts.extend(version.roll().keys().map(|(_, _, vkey)| vkey));
     }
-    let texts: Vec<_> = rolls.into_iter().collect();
+    texts.extend(people.iter().map(String::as_str));
+    let texts: Vec<_> = texts.into_iter().collect();
     let share = texts.len().div_ceil(threads.get()).max(1);
-    let mut known: KnownKeys = people.into_iter().collect();
+    let mut known = KnownKeys::none();
     std::thread::scope(|scope| {
-        let shares: Vec<_> = texts
-            .chunks(share)
-            .map(|texts| {
-                scope.spawn(move || {
-                    let sound = texts
-                        .iter()
-                        .filter_map(|vkey| VerifierKey::parse(vkey).ok());
-                    sound.collect::<Vec<_>>()
-                })
-            })
+        let shares = texts.chunks(share);
+        let shares: Vec<_> = shares
+            .map(|texts| scope.spawn(move || KnownKeys::examined(texts)))
             .collect();
         for share in shares {
             // A thread that fell over has examined nothing: its keys are left to the rules.
-            known.extend(share.join().unwrap_or_default());
+            known.join(share.join().unwrap_or_default());
         }
     });
     Arc::new(known)

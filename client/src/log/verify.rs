@@ -266,11 +266,12 @@ fn replay<'f>(
     let examining = Examining::new(folder, tree, &keys, threads);
     let replay = Replay::new(&bundle.files, State::new(folder, tree)).knowing(Arc::clone(&keys));
     std::thread::scope(|scope| {
+        let asking = examining.asking();
         let others: Vec<_> = (1..threads.get())
             .map(|_| scope.spawn(|| examining.work()))
             .collect();
         let applied = apply_leaves(replay, tree, &examining);
-        examining.stop();
+        drop(asking);
         for other in others {
             // Whether one fell over was told to whoever waited for its file.
             let _ = other.join();

@@ -30,8 +30,9 @@ pub(crate) struct ReadNote {
     pub(crate) leaf: Arc<Leaf>,
     pub(crate) leaf_hash: LeafHash,
     pub(crate) text_hash: Hash,
-    /// The keys as texts, as the state has them.
-    accepted: Vec<Arc<str>>,
+    // INVARIANT: as many as the note has signature lines, in their order. A text is that of a sound
+    // key whose signature this line is.
+    accepted: Vec<Option<Arc<str>>>,
 }
 
 /// Bytes that are no note of any type: step 1 of the order of refusals.
@@ -85,15 +86,18 @@ impl Examined {
 }
 
 impl ReadNote {
-    /// Whether the signature of this key, given as the state has it, was verified already. A note
-    /// has one line a key, so there is no other line of it that this could be said of.
-    pub(crate) fn is_accepted(&self, vkey: &str) -> bool {
-        self.accepted.iter().any(|accepted| **accepted == *vkey)
+    /// The note's signature lines, each with the key, as the state has it, whose signature it was
+    /// found to be. Of a line without one nothing is known yet.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&SignatureLine, Option<&str>)> {
+        let accepted = self.accepted.iter().map(Option::as_deref);
+        self.note.signatures().iter().zip(accepted)
     }
 }
 
-/// Keys that are expected to have signed. They are known by what a signature line says of its key,
-/// and by their texts; who may sign what is the state's affair.
+/// Sound keys that are expected to have signed. They are known by what a signature line says of its
+/// key, and by their texts; who may sign what is the state's affair.
+///
+/// A key becomes one of them only by the examination of [`VerifierKey::parse`], made here.
 #[derive(Debug, Default)]
 pub struct KnownKeys {
     by_id: BTreeMap<KeyId, Vec<(VerifierKey, Arc<str>)>>,
@@ -106,16 +110,44 @@ impl KnownKeys {
         Self::default()
     }
 
+    /// Examines keys, given as texts. An unsound one is left out: it counts for nothing, and the
+    /// rules say so where it stands.
+    pub fn examined<T: AsRef<str>>(vkeys: impl IntoIterator<Item = T>) -> Self {
+        let mut known = Self::none();
+        for vkey in vkeys {
+            if let Ok(key) = VerifierKey::parse(vkey.as_ref()) {
+                known.put(key);
+            }
+        }
+        known
+    }
+
+    /// Knows the others, too.
+    pub fn join(&mut self, others: Self) {
+        for key in others.by_text.into_values() {
+            self.put(key);
+        }
+    }
+
     /// The key of this text, if it is among them: it need not be examined again.
     pub fn named(&self, vkey: &str) -> Option<&VerifierKey> {
         self.by_text.get(vkey)
     }
 
-    fn accepted(&self, note: &SignedNote) -> Vec<Arc<str>> {
-        let signatures = note.signatures().iter();
-        signatures
-            .filter_map(|line| self.signer(note.text(), line))
-            .collect()
+    fn put(&mut self, key: VerifierKey) {
+        // As the state has it, whoever wrote the text that was read.
+        let vkey: Arc<str> = key.to_string().into();
+        if self.by_text.contains_key(&vkey) {
+            return;
+        }
+        let named = self.by_id.entry(key.id()).or_default();
+        named.push((key.clone(), Arc::clone(&vkey)));
+        self.by_text.insert(vkey, key);
+    }
+
+    fn accepted(&self, note: &SignedNote) -> Vec<Option<Arc<str>>> {
+        let lines = note.signatures().iter();
+        lines.map(|line| self.signer(note.text(), line)).collect()
     }
 
     fn signer(&self, text: &str, line: &SignatureLine) -> Option<Arc<str>> {
@@ -124,28 +156,6 @@ impl KnownKeys {
             .filter(|(key, _)| key.claims(line))
             .find(|(key, _)| key.verifies(text, line))
             .map(|(_, vkey)| Arc::clone(vkey))
-    }
-}
-
-impl Extend<VerifierKey> for KnownKeys {
-    fn extend<I: IntoIterator<Item = VerifierKey>>(&mut self, keys: I) {
-        for key in keys {
-            let vkey: Arc<str> = key.to_string().into();
-            if self.by_text.contains_key(&vkey) {
-                continue;
-            }
-            let named = self.by_id.entry(key.id()).or_default();
-            named.push((key.clone(), Arc::clone(&vkey)));
-            self.by_text.insert(vkey, key);
-        }
-    }
-}
-
-impl FromIterator<VerifierKey> for KnownKeys {
-    fn from_iter<I: IntoIterator<Item = VerifierKey>>(keys: I) -> Self {
-        let mut known = Self::none();
-        known.extend(keys);
-        known
     }
 }
 

@@ -67,8 +67,8 @@ pub(crate) fn check<T: Tables>(
     {
         return Err(Refusal::RevokedKey.into());
     }
-    for ((_, row), line) in keys.iter().zip(note.signatures()) {
-        if read.is_accepted(&row.vkey) {
+    for ((_, row), (line, accepted)) in keys.iter().zip(read.lines()) {
+        if accepted == Some(row.vkey.as_str()) {
             continue;
         }
         let verifier = VerifierKey::parse_enrolled(&row.vkey).map_err(|_| Fault::Corrupt {

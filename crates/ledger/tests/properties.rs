@@ -33,13 +33,13 @@ mod tests {
             .manifest
             .keys
             .iter()
-            .map(|person| person.key.clone());
+            .map(|person| person.key.to_string());
         let units = election.roster.units().flat_map(|unit| {
             let slots = Slot::ALL.iter();
             slots.map(|slot| format!("{}/{slot}", unit.id))
         });
-        let chairs = units.map(|word| election.key(&word).verifier());
-        people.chain(chairs).collect()
+        let chairs = units.map(|word| election.key(&word).verifier().to_string());
+        KnownKeys::examined(people.chain(chairs))
     }
 
     fn replay_knowing(
