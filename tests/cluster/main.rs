@@ -8,8 +8,6 @@ mod doors;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
-mod http_door;
-#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod kills;
@@ -17,8 +15,6 @@ mod kills;
 mod levels;
 #[cfg(test)]
 mod network;
-#[cfg(test)]
-mod over_http;
 #[cfg(test)]
 mod public_log;
 #[cfg(test)]
