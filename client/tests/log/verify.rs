@@ -105,11 +105,13 @@ fn totals_that_do_not_follow_are_refused() {
     assert!(matches!(error, VerifyError::Rules { .. }), "{error:?}");
 }
 
-/// Adds one to a digit of the first votes of a report.
+/// Adds one to a digit of the first number among a report's votes.
 fn change_a_figure(report: &mut [u8]) {
     let text = String::from_utf8(report.to_vec()).unwrap();
     let (before, votes) = text.split_once("\nvotes ").unwrap();
-    let digit = votes.find(|c: char| ('1'..='8').contains(&c)).unwrap();
+    let mut numbers = votes.match_indices(' ').map(|(space, _)| space + 1);
+    let is_low = |at: &usize| matches!(votes.as_bytes()[*at], b'1'..=b'8');
+    let digit = numbers.find(is_low).unwrap();
     report[before.len() + "\nvotes ".len() + digit] += 1;
 }
 
