@@ -50,6 +50,11 @@ impl FileError {
         }
     }
 
+    /// A file of leaves that is none.
+    pub(crate) fn not_entries(bundle: &EntryBundle) -> Self {
+        Self::wrong(bundle.path(), format!("not {} entries", bundle.width))
+    }
+
     /// The file, by its path in the folder.
     pub fn file(&self) -> &str {
         match self {
@@ -157,7 +162,7 @@ impl Folder {
 pub(crate) fn decode(bundle: &EntryBundle, bytes: &[u8]) -> Result<Vec<Vec<u8>>, FileError> {
     let entries = bundle.decode(bytes);
     let owned = entries.map(|entries| entries.into_iter().map(<[u8]>::to_vec).collect());
-    owned.ok_or_else(|| FileError::wrong(bundle.path(), format!("not {} entries", bundle.width)))
+    owned.ok_or_else(|| FileError::not_entries(bundle))
 }
 
 fn unreadable(file: &str, source: io::Error) -> FileError {

@@ -7,7 +7,7 @@
 //! about       what the folder says of itself to people
 //! folder      the folder: its files, by the paths of c2sp.org/tlog-tiles
 //! hashes      the tree over leaves that were read, and the contents of its tiles
-//! signatures  every signature of a stretch of leaves, on a thread of its own
+//! examine     files of leaves read and every signature verified, on all cores
 //! state       what the rules lead to, without holding the leaves in memory
 //! packed      the bundle of a folder, each file held against the log
 //! verify      a folder judged: tiles, bundle, signatures, rules, totals, checkpoint
@@ -29,11 +29,11 @@
 
 mod about;
 pub mod archive;
+mod examine;
 pub mod folder;
 pub mod hashes;
 pub mod monitor;
 pub mod packed;
-mod signatures;
 pub mod source;
 mod state;
 pub mod verify;

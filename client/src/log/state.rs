@@ -6,11 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use ledger::{Absorb, Changes, Fault, Memory, Row, Table, Tables, Visit};
 use merkle::{EntryBundle, Nodes as _, TILE_WIDTH, TreeSize, leaf_hash};
-use note::{SignatureLine, VerifierKey};
 
 use super::folder::Folder;
 use super::hashes::Hashes;
-use super::signatures::Checked;
 
 /// The state while a folder's leaves are replayed.
 #[derive(Debug)]
@@ -26,7 +24,8 @@ pub(super) struct State<'f> {
     /// The leaves whose place is not known yet: those of the file being replayed, and what was
     /// derived behind it.
     fresh: BTreeMap<u64, Vec<u8>>,
-    checked: Option<Checked>,
+    /// The newest leaf digest with its key: each is made from the one before it, so no other is read.
+    digest: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl<'f> State<'f> {
@@ -39,13 +38,8 @@ impl<'f> State<'f> {
             by_text: HashMap::new(),
             places: Vec::new(),
             fresh: BTreeMap::new(),
-            checked: None,
+            digest: None,
         }
-    }
-
-    /// The leaf that is applied next, with its signatures.
-    pub(super) fn look_at(&mut self, checked: Checked) {
-        self.checked = Some(checked);
     }
 
     /// A file of leaves was replayed: from now on they are read there. `lengths` are theirs.
@@ -98,37 +92,16 @@ impl<'f> State<'f> {
                     self.by_text.insert(hash, index);
                 }
             }
-            (Table::LeafDigest, Some(value)) => self.newest_digest(row.key, value),
+            (Table::LeafDigest, Some(value)) => self.digest = Some((row.key, value)),
             // The tree is the one of the tiles. Trails and moves are for histories: no rule reads
             // them, and every leaf adds some.
             (Table::Node | Table::Trail | Table::Moved, _) => {}
-            (table, value) => self.memory.absorb(Changes {
-                rows: vec![Row {
-                    table,
-                    key: row.key,
-                    value,
-                }],
+            (table, value) => self.memory.write(Row {
+                table,
+                key: row.key,
+                value,
             }),
         }
-    }
-
-    /// Each digest is made from the one before it, so only the newest is ever read.
-    fn newest_digest(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        let table = Table::LeafDigest;
-        let old = self.memory.rows(table).map(|(key, _)| key.to_vec());
-        let mut rows: Vec<Row> = old
-            .map(|key| Row {
-                table,
-                key,
-                value: None,
-            })
-            .collect();
-        rows.push(Row {
-            table,
-            key,
-            value: Some(value),
-        });
-        self.memory.absorb(Changes { rows });
     }
 }
 
@@ -161,17 +134,17 @@ impl Tables for State<'_> {
             Table::Node => Ok(node_key(key)
                 .and_then(|(level, index)| self.tree.node(level, index).ok())
                 .map(|hash| hash.as_bytes().to_vec())),
+            Table::LeafDigest => Ok(self
+                .digest
+                .as_ref()
+                .filter(|(of, _)| of == key)
+                .map(|(_, digest)| digest.clone())),
             _ => self.memory.read(table, key),
         }
     }
 
     fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
         self.memory.scan(table, prefix, visit)
-    }
-
-    fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
-        let before = self.checked.as_ref();
-        before.is_some_and(|checked| checked.accepted(key, text, line)) || key.verifies(text, line)
     }
 }
 

@@ -2,10 +2,12 @@
 //! election's policy, every tile against the checkpoint's root, every leaf against its tile, every
 //! signature, every rule, and every sum again. Of what does not hold the file is named.
 //!
-//! One thread reads, hashes and verifies signatures, the other applies the rules; neither holds
-//! more than a few files of leaves.
+//! Every core reads files, hashes leaves and verifies signatures; one of them applies the rules. A
+//! few files of leaves are in memory at a time; what stays of a leaf is its hashes, where it lies, and
+//! that its signer used its id: less than a KiB.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::num::NonZero;
+use std::sync::Arc;
 
 use caucus::{Basis, ResultRow};
 use ledger::{Fault, Replay, ReplayError, View};
@@ -13,13 +15,10 @@ use merkle::{EntryBundle, Hash, LeafHash, Tile, TreeSize, leaf_hash};
 use note::{SignedCheckpoint, UnixSeconds};
 use receipt::{Bundle, Election};
 
+use super::examine::{self, Examining};
 use super::folder::{CHECKPOINT, FileError, Folder};
 use super::hashes::Hashes;
-use super::signatures::{Checked, Keys};
 use super::state::{State, bundle_of};
-
-/// Files of leaves that wait for the rules.
-const AHEAD: usize = 4;
 
 /// A log that holds.
 #[derive(Debug, Clone)]
@@ -271,57 +270,38 @@ fn manifests_stand(bundle: &Bundle, election: &Election, tree: &Hashes) -> Resul
     Ok(())
 }
 
-/// The state that the leaves lead to.
+/// The state that the leaves lead to. Every core reads and examines leaves; this thread applies
+/// them, and helps the others while it has none to apply.
 fn replay<'f>(
     folder: &'f Folder,
     bundle: &Bundle,
     election: &Election,
     tree: &'f Hashes,
 ) -> Result<State<'f>, VerifyError> {
-    let (sender, receiver) = sync_channel(AHEAD);
+    let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let keys = examine::keys_of(election, threads);
+    let examining = Examining::new(folder, tree, &keys, threads);
+    let replay = Replay::new(&bundle.files, State::new(folder, tree)).knowing(Arc::clone(&keys));
     std::thread::scope(|scope| {
-        let reader = scope.spawn(move || read_leaves(folder, election, tree, &sender));
-        let applied = apply_leaves(folder, bundle, tree, receiver);
-        match reader.join() {
-            // A file that does not hold comes before whatever the rules say of its leaves.
-            Ok(Err(error)) => Err(error.into()),
-            Ok(Ok(())) => applied,
-            Err(_) => Err(VerifyError::Stopped),
+        let asking = examining.asking();
+        let others: Vec<_> = (1..threads.get())
+            .map(|_| scope.spawn(|| examining.work()))
+            .collect();
+        let applied = apply_leaves(replay, tree, &examining);
+        drop(asking);
+        for other in others {
+            // Whether one fell over was told to whoever waited for its file.
+            let _ = other.join();
         }
+        applied
     })
-}
-
-/// Reads file after file, holds the leaves against the tree and verifies their signatures.
-fn read_leaves(
-    folder: &Folder,
-    election: &Election,
-    tree: &Hashes,
-    sender: &SyncSender<Vec<Checked>>,
-) -> Result<(), FileError> {
-    let keys = Keys::of(election);
-    for bundle in EntryBundle::all_of(tree.size()) {
-        let mut checked = Vec::with_capacity(usize::from(bundle.width));
-        for (index, entry) in bundle.leaves().zip(folder.entries(&bundle)?) {
-            if tree.leaf(index) != Some(*leaf_hash(&entry).as_hash()) {
-                let what = format!("leaf {index} is not the one that the checkpoint covers");
-                return Err(FileError::wrong(bundle.path(), what));
-            }
-            checked.push(keys.check(entry));
-        }
-        // Nobody receives once a leaf broke the rules: then that is the answer.
-        if sender.send(checked).is_err() {
-            break;
-        }
-    }
-    Ok(())
 }
 
 /// Applies leaves as they come.
 fn apply_leaves<'f>(
-    folder: &'f Folder,
-    bundle: &Bundle,
-    tree: &'f Hashes,
-    receiver: Receiver<Vec<Checked>>,
+    mut replay: Replay<'_, State<'f>>,
+    tree: &Hashes,
+    examining: &Examining<'_>,
 ) -> Result<State<'f>, VerifyError> {
     let breaks = |source: ReplayError| match source {
         ReplayError::Fault(fault) => VerifyError::Fault(fault),
@@ -330,13 +310,11 @@ fn apply_leaves<'f>(
             source,
         },
     };
-    let mut replay = Replay::new(&bundle.files, State::new(folder, tree));
-    for checked in receiver {
-        let lengths: Vec<usize> = checked.iter().map(|leaf| leaf.entry.len()).collect();
-        for mut leaf in checked {
-            let entry = std::mem::take(&mut leaf.entry);
-            replay.state_mut().look_at(leaf);
-            replay.push(&entry).map_err(breaks)?;
+    while let Some(leaves) = examining.next() {
+        let leaves = leaves?;
+        let lengths: Vec<usize> = leaves.iter().map(|leaf| leaf.bytes().len()).collect();
+        for leaf in leaves {
+            replay.push_examined(leaf).map_err(breaks)?;
         }
         replay.state_mut().settle(&lengths);
     }

@@ -105,24 +105,41 @@ fn totals_that_do_not_follow_are_refused() {
     assert!(matches!(error, VerifyError::Rules { .. }), "{error:?}");
 }
 
-/// A majority that cosigned a figure which the chair did not sign is refuted by the leaf, and the
-/// file with it is named.
+/// Adds one to a digit of the first number among a report's votes.
+fn change_a_figure(report: &mut [u8]) {
+    let text = String::from_utf8(report.to_vec()).unwrap();
+    let (before, votes) = text.split_once("\nvotes ").unwrap();
+    let mut numbers = votes.match_indices(' ').map(|(space, _)| space + 1);
+    let is_low = |at: &usize| matches!(votes.as_bytes()[*at], b'1'..=b'8');
+    let digit = numbers.find(is_low).unwrap();
+    report[before.len() + "\nvotes ".len() + digit] += 1;
+}
+
+/// Changes a few bits of its signature, which stays one line of base64.
+fn change_the_signature(report: &mut [u8]) {
+    let place = report.len() - 20;
+    report[place] = if report[place] == b'A' { b'B' } else { b'A' };
+}
+
+/// A majority that cosigned a figure which the chair did not sign, or a signature that is not the
+/// chair's, is refuted by the leaf, and the file with it is named.
 #[test]
 fn a_leaf_that_nobody_signed_is_refused_although_it_was_cosigned() {
     let fixture = fixture(20);
-    let mut all = entries(&fixture, 300);
-    let text = String::from_utf8(all[280].clone()).unwrap();
-    let (before, votes) = text.split_once("\nvotes ").unwrap();
-    let digit = votes.find(|c: char| ('1'..='8').contains(&c)).unwrap();
-    let at = before.len() + "\nvotes ".len() + digit;
-    all[280][at] += 1;
-    let folder = tempfile::tempdir().unwrap();
-    write(&fixture, &all, folder.path());
-    let error = judge(folder.path(), &fixture).unwrap_err();
-    let VerifyError::Rules { file, .. } = &error else {
-        panic!("{error:?}")
-    };
-    assert_eq!(file, "tile/entries/001.p/44");
+    for change in [change_a_figure, change_the_signature] {
+        let mut all = entries(&fixture, 300);
+        change(&mut all[280]);
+        let folder = tempfile::tempdir().unwrap();
+        write(&fixture, &all, folder.path());
+        let error = judge(folder.path(), &fixture).unwrap_err();
+        let VerifyError::Rules { file, source } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(file, "tile/entries/001.p/44");
+        let said = source.to_string();
+        let expected = format!("leaf 280: {}", caucus::Refusal::BadSignature);
+        assert_eq!(said, expected);
+    }
 }
 
 fn files(path: &Path) -> Vec<PathBuf> {

@@ -1,5 +1,6 @@
 //! What a total is built on: the same night counted three ways, which stand side by side (R13).
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::alignment::{FinalAlignment, FirstAlignment, RecomputedAward, Reported};
@@ -9,6 +10,7 @@ use crate::recomputed::recomputed;
 use crate::roster::Unit;
 use crate::rules::Rules;
 use crate::standing::Standing;
+use crate::totals::{FinalTotal, FirstTotal, GroupTotal};
 use crate::worksheet::Worksheet;
 
 /// Which figures of a sheet count, and of which units.
@@ -30,6 +32,8 @@ pub struct BasisSheet<'a> {
     first: &'a FirstAlignment,
     last: &'a FinalAlignment,
     given: Given<'a>,
+    /// The same figures in the order of the rules: looked up once, however many sums they enter.
+    cells: Vec<GroupTotal>,
 }
 
 /// Whose word the delegates are.
@@ -73,12 +77,16 @@ impl Basis {
                 Standing::Silent | Standing::Received | Standing::Held => return None,
             },
         };
-        Some(BasisSheet {
+        let mut sheet = BasisSheet {
             attendees: worksheet.attendees,
             first: &worksheet.first,
             last: &worksheet.last,
             given,
-        })
+            cells: Vec::new(),
+        };
+        let groups = rules.groups().iter();
+        sheet.cells = groups.map(|group| sheet.cells_of(&group.id)).collect();
+        Some(sheet)
     }
 }
 
@@ -103,6 +111,19 @@ impl BasisSheet<'_> {
         match &self.given {
             Given::ByTheChair(reported) => reported.get(group),
             Given::ByTheRules(award) => award.get(group),
+        }
+    }
+
+    /// What it adds to the sums of each group, in the order of the rules that it was made with.
+    pub(crate) fn cells(&self) -> &[GroupTotal] {
+        &self.cells
+    }
+
+    fn cells_of(&self, group: &GroupId) -> GroupTotal {
+        GroupTotal {
+            first: FirstTotal::of_sum(self.first.get(group)),
+            last: FinalTotal::of_sum(self.last.get(group)),
+            delegates: self.delegates(group),
         }
     }
 }

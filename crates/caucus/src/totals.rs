@@ -202,15 +202,6 @@ impl GroupTotal {
     }
 }
 
-/// A sheet's cells, in the order of the rules.
-fn cells(sheet: &BasisSheet<'_>, rules: &Rules) -> impl Iterator<Item = GroupTotal> {
-    rules.groups().iter().map(|group| GroupTotal {
-        first: FirstTotal(sheet.first().get(&group.id)),
-        last: FinalTotal(sheet.last().get(&group.id)),
-        delegates: sheet.delegates(&group.id),
-    })
-}
-
 impl CountyTotal {
     /// Adds a precinct's sheet or takes it away. On an error the total is no longer of use.
     pub fn change(
@@ -222,8 +213,8 @@ impl CountyTotal {
         self.units = sign.units(self.units)?;
         self.groups
             .resize(rules.groups().len(), GroupTotal::default());
-        for (total, cells) in self.groups.iter_mut().zip(cells(sheet, rules)) {
-            total.change(&cells, sign)?;
+        for (total, cells) in self.groups.iter_mut().zip(sheet.cells()) {
+            total.change(cells, sign)?;
         }
         Ok(())
     }
@@ -242,8 +233,8 @@ impl PrecinctsTotal {
         self.units = sign.units(self.units)?;
         self.groups
             .resize_with(rules.groups().len(), Default::default);
-        for ((total, worth), cells) in self.groups.iter_mut().zip(cells(sheet, rules)) {
-            total.change(&cells, sign)?;
+        for ((total, worth), cells) in self.groups.iter_mut().zip(sheet.cells()) {
+            total.change(cells, sign)?;
             if cells.delegates > Delegates::ZERO {
                 sign.scaled(worth, &ratio.times(cells.delegates))?;
             }
@@ -288,8 +279,8 @@ impl PoolTotal {
         weight.units = sign.units(weight.units)?;
         weight.groups.resize(groups, 0);
         let totals = self.groups.iter_mut().zip(&mut weight.groups);
-        for ((total, weight), cells) in totals.zip(cells(sheet, rules)) {
-            total.change(&cells, sign)?;
+        for ((total, weight), cells) in totals.zip(sheet.cells()) {
+            total.change(cells, sign)?;
             let attended = u128::from(sheet.attendees().get());
             let product = attended.checked_mul(u128::from(cells.delegates.get()));
             *weight = sign.weight(*weight, product.ok_or(TotalsError::TooLarge)?)?;

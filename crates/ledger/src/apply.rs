@@ -6,8 +6,9 @@ use caucus::Refusal;
 use receipt::Leaf;
 
 use crate::changes::Changes;
-use crate::command::{Act, Command};
+use crate::command::{Act, Command, UnixMillis};
 use crate::draft::Draft;
+use crate::examined::{Examined, KnownKeys};
 use crate::intake::{self, Admission, Authentic, Stop};
 use crate::outcome::Outcome;
 use crate::rows;
@@ -24,12 +25,24 @@ use crate::{
 /// [`Overlay`](crate::Overlay). A refusal is an outcome; an error means that the state itself can
 /// not be read, and then nothing was decided.
 pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Changes), Fault> {
-    let mut draft = Draft::new(tables);
     let (bytes, files) = match &command.act {
         Act::Note { bytes } => (bytes, &[][..]),
         Act::Manifest { note, files } => (note, files.as_slice()),
     };
-    let outcome = match intake::admit(tables, bytes)? {
+    let examined = Examined::of(bytes, &KnownKeys::none());
+    apply_examined(tables, command.at, examined, files)
+}
+
+/// As [`apply()`], for bytes that were examined beforehand; `files` are those that come with a
+/// manifest. The answer is the same whichever keys were known then.
+pub fn apply_examined<T: Tables>(
+    tables: &T,
+    at: UnixMillis,
+    examined: Examined,
+    files: &[Vec<u8>],
+) -> Result<(Outcome, Changes), Fault> {
+    let mut draft = Draft::new(tables);
+    let outcome = match intake::admit(tables, examined)? {
         Admission::Known { leaf, unit } => Outcome::AlreadyRecorded {
             leaf,
             head: rows::head_of(tables, unit.as_ref())?,
@@ -44,7 +57,7 @@ pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Chang
             Err(Stop::Refused(refusal)) => {
                 // Whatever the act had begun to write is dropped with its draft.
                 draft = Draft::new(tables);
-                side::keep_refused(&mut draft, command.at, &authentic, &refusal)?;
+                side::keep_refused(&mut draft, at, &authentic, &refusal)?;
                 Outcome::Refused {
                     refusal,
                     head: rows::head_of(tables, intake::subject(&authentic.leaf))?,
@@ -52,7 +65,7 @@ pub fn apply<T: Tables>(tables: &T, command: &Command) -> Result<(Outcome, Chang
             }
         },
     };
-    side::advance_time(&mut draft, command.at)?;
+    side::advance_time(&mut draft, at)?;
     draft.seal_side()?;
     Ok((outcome, draft.into_changes()))
 }
@@ -64,7 +77,7 @@ fn act<T: Tables>(
     files: &[Vec<u8>],
 ) -> Result<Outcome, Stop> {
     intake::check_id(draft, authentic)?;
-    match &authentic.leaf {
+    match &*authentic.leaf {
         Leaf::Manifest(manifest) => manifest::put_in_force(draft, authentic, manifest, files),
         Leaf::Activate(activate) => manifest::activate(draft, authentic, activate),
         Leaf::Submission(submission) => submit::record(draft, authentic, submission),

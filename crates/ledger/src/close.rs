@@ -56,7 +56,11 @@ pub(crate) fn derive_totals<T: Tables>(
         let what = "the totals are longer than a leaf may be".into();
         return Err(Refusal::Malformed { line: 1, what }.into());
     }
-    let leaf = draft.append_leaf(text.as_bytes(), &merkle::sha256(text.as_bytes()))?;
+    let leaf = draft.append_leaf(
+        text.as_bytes(),
+        merkle::leaf_hash(text.as_bytes()),
+        &merkle::sha256(text.as_bytes()),
+    )?;
     draft.seal_leaf(leaf.index)?;
     Ok(())
 }

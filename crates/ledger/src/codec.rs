@@ -20,15 +20,20 @@ use merkle::{Hash, LeafHash, LeafIndex};
 /// What is wrong with bytes that are no encoding.
 pub(crate) type What = &'static str;
 
+/// The bytes that most keys and rows have room in; a longer one grows.
+const A_ROW: usize = 96;
+
 /// Appends encodings to a row.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Writer {
     bytes: Vec<u8>,
 }
 
 impl Writer {
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self {
+            bytes: Vec::with_capacity(A_ROW),
+        }
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {

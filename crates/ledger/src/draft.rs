@@ -3,12 +3,14 @@
 //!
 //! Leaves are appended here, and here each leaf's rows enter the leaf digest.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use caucus::UnitId;
-use merkle::{Frontier, Hash, LeafIndex, TreeSize};
-use note::{SignatureLine, VerifierKey};
+use caucus::{Rules, UnitId};
+use merkle::{Frontier, Hash, LeafHash, LeafIndex, TreeSize};
+use note::{KeyError, SignatureLine, VerifierKey};
+use receipt::Leaf;
 use receipt::leaf::Scope;
 
 use crate::assess;
@@ -26,7 +28,7 @@ use crate::tables::{Fault, Table, Tables, Visit};
 pub(crate) struct Draft<'a, T> {
     overlay: Overlay<'a, T>,
     /// Keys written since the last leaf was sealed: what the next digest covers.
-    touched: BTreeSet<(Table, Vec<u8>)>,
+    touched: BTreeMap<Table, BTreeSet<Vec<u8>>>,
     /// What the leaf being applied does to units.
     moves: Moves,
 }
@@ -35,28 +37,37 @@ impl<'a, T: Tables> Draft<'a, T> {
     pub(crate) fn new(tables: &'a T) -> Self {
         Self {
             overlay: Overlay::new(tables),
-            touched: BTreeSet::new(),
+            touched: BTreeMap::new(),
             moves: Moves::default(),
         }
     }
 
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.touched.insert((table, key.clone()));
+        self.touch(table, &key);
         self.overlay.put(table, key, Some(value));
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: Vec<u8>) {
-        self.touched.insert((table, key.clone()));
+        self.touch(table, &key);
         self.overlay.put(table, key, None);
     }
 
-    /// Appends a leaf of these exact bytes to the tree. What it changes besides is written next,
-    /// and [`Draft::seal_leaf`] ends it.
-    pub(crate) fn append_leaf(&mut self, bytes: &[u8], text: &Hash) -> Result<LeafRef, Fault> {
+    fn touch(&mut self, table: Table, key: &[u8]) {
+        self.touched.entry(table).or_default().insert(key.to_vec());
+    }
+
+    /// Appends a leaf of these exact bytes, and of their hash, to the tree. What it changes besides
+    /// is written next, and [`Draft::seal_leaf`] ends it.
+    pub(crate) fn append_leaf(
+        &mut self,
+        bytes: &[u8],
+        hash: LeafHash,
+        text: &Hash,
+    ) -> Result<LeafRef, Fault> {
         let mut frontier = rows::frontier(self)?;
         let leaf = LeafRef {
             index: LeafIndex::new(frontier.size().get()),
-            hash: merkle::leaf_hash(bytes),
+            hash,
         };
         for node in frontier.push(leaf.hash) {
             let mut key = Writer::new();
@@ -81,7 +92,11 @@ impl<'a, T: Tables> Draft<'a, T> {
 
     /// Appends the leaf that a note is, and takes its id from its signers.
     pub(crate) fn append_note(&mut self, authentic: &Authentic) -> Result<LeafRef, Fault> {
-        let leaf = self.append_leaf(authentic.note.bytes(), &authentic.text_hash)?;
+        let leaf = self.append_leaf(
+            authentic.note.bytes(),
+            authentic.leaf_hash,
+            &authentic.text_hash,
+        )?;
         for signer in &authentic.signers {
             let key = rows::signer_id_key(&signer.key, &authentic.id);
             self.put(Table::SignerId, key, LeafIndexRow(leaf.index).encode());
@@ -171,8 +186,8 @@ impl<'a, T: Tables> Draft<'a, T> {
 
     fn touched_rows(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
         self.overlay.rows().filter(|(table, key, _)| {
-            // A set of pairs can not be asked with a borrowed key; a command touches a few dozen.
-            self.touched.contains(&(*table, key.to_vec()))
+            let touched = self.touched.get(table);
+            touched.is_some_and(|keys| keys.contains(*key))
         })
     }
 
@@ -192,5 +207,17 @@ impl<T: Tables> Tables for Draft<'_, T> {
 
     fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
         self.overlay.accepts(key, text, line)
+    }
+
+    fn rules(&self, hash: &Hash) -> Result<Option<Arc<Rules>>, Fault> {
+        self.overlay.rules(hash)
+    }
+
+    fn sound_key(&self, vkey: &str) -> Result<VerifierKey, KeyError> {
+        self.overlay.sound_key(vkey)
+    }
+
+    fn leaf_at(&self, index: LeafIndex) -> Option<Arc<Leaf>> {
+        self.overlay.leaf_at(index)
     }
 }

@@ -14,14 +14,16 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use caucus::{Refusal, SubmissionId, UnitId};
-use merkle::Hash;
-use note::{NoteError, SignedNote, b64};
+use merkle::{Hash, LeafHash};
+use note::{SignedNote, b64};
 use receipt::Manifest;
-use receipt::leaf::{Leaf, LeafKind, Place, Scope};
+use receipt::leaf::{Leaf, Place, Scope};
 
+use crate::examined::{Examined, ReadNote};
 use crate::outcome::LeafRef;
 use crate::rows::{self, Signer};
 use crate::signers;
@@ -50,7 +52,8 @@ impl From<Fault> for Stop {
 #[derive(Debug)]
 pub(crate) struct Authentic {
     pub(crate) note: SignedNote,
-    pub(crate) leaf: Leaf,
+    pub(crate) leaf: Arc<Leaf>,
+    pub(crate) leaf_hash: LeafHash,
     pub(crate) text_hash: Hash,
     /// The note's id, once a signer.
     pub(crate) id: SubmissionId,
@@ -73,49 +76,25 @@ pub(crate) enum Admission {
 }
 
 /// Takes a note through the steps that all types share.
-pub(crate) fn admit<T: Tables>(tables: &T, bytes: &[u8]) -> Result<Admission, Fault> {
-    let (note, leaf) = match parse(bytes) {
-        Ok(parsed) => parsed,
-        Err(refusal) => {
+pub(crate) fn admit<T: Tables>(tables: &T, examined: Examined) -> Result<Admission, Fault> {
+    let read = match examined.into_content() {
+        Ok(read) => *read,
+        Err(unreadable) => {
             return Ok(Admission::Refused {
-                refusal,
+                refusal: unreadable.refusal,
                 unit: None,
             });
         }
     };
-    let unit = subject(&leaf).cloned();
-    let text_hash = note.text_hash();
-    if let Some(leaf) = rows::leaf_by_text(tables, &text_hash)? {
+    let unit = subject(&read.leaf).cloned();
+    if let Some(leaf) = rows::leaf_by_text(tables, &read.text_hash)? {
         return Ok(Admission::Known { leaf, unit });
     }
-    match authenticate(tables, note, leaf, text_hash) {
+    match authenticate(tables, read) {
         Ok(authentic) => Ok(Admission::Authentic(Box::new(authentic))),
         Err(Stop::Refused(refusal)) => Ok(Admission::Refused { refusal, unit }),
         Err(Stop::Fault(fault)) => Err(fault),
     }
-}
-
-/// Step 1.
-fn parse(bytes: &[u8]) -> Result<(SignedNote, Leaf), Refusal> {
-    let note =
-        SignedNote::parse_within(bytes, LeafKind::limits(bytes)).map_err(|error| match error {
-            NoteError::TooLarge { bytes, limit } => {
-                let wide = |length| u64::try_from(length).unwrap_or(u64::MAX);
-                Refusal::TooLarge {
-                    bytes: wide(bytes),
-                    limit: wide(limit),
-                }
-            }
-            NoteError::Malformed { line, what } => Refusal::Malformed {
-                line,
-                what: what.into(),
-            },
-        })?;
-    let leaf = Leaf::parse(&note).map_err(|malformed| Refusal::Malformed {
-        line: malformed.line,
-        what: malformed.what,
-    })?;
-    Ok((note, leaf))
 }
 
 /// The unit a note speaks of, which must exist.
@@ -157,28 +136,25 @@ pub(crate) fn check_id<T: Tables>(tables: &T, authentic: &Authentic) -> Result<(
 }
 
 /// Steps 3 to 6.
-fn authenticate<T: Tables>(
-    tables: &T,
-    note: SignedNote,
-    leaf: Leaf,
-    text_hash: Hash,
-) -> Result<Authentic, Stop> {
-    let first = check_election(tables, &leaf)?;
-    if let Some(unit) = subject(&leaf)
+fn authenticate<T: Tables>(tables: &T, read: ReadNote) -> Result<Authentic, Stop> {
+    let first = check_election(tables, &read.leaf)?;
+    if let Some(unit) = subject(&read.leaf)
         && !rows::is_known(tables, unit)?
     {
         return Err(Refusal::UnknownUnit { unit: unit.clone() }.into());
     }
-    let signers = signers::check(tables, &note, &leaf, first)?;
+    let signers = signers::check(tables, &read, first)?;
     // Totals have no header, and were refused with step 1.
-    let id = leaf
+    let id = read
+        .leaf
         .header()
         .map(|header| header.id)
         .ok_or(Refusal::WrongRole)?;
     Ok(Authentic {
-        note,
-        leaf,
-        text_hash,
+        note: read.note,
+        leaf: read.leaf,
+        leaf_hash: read.leaf_hash,
+        text_hash: read.text_hash,
         id,
         signers,
     })

@@ -35,7 +35,7 @@ pub(crate) fn put_in_force<T: Tables>(
         follows(draft, before, manifest, &authentic.text_hash)?;
     }
     let files = Files::gather(draft, manifest, sent)?;
-    let roll = sound_roll(manifest, &files)?;
+    let roll = sound_roll(draft, manifest, &files)?;
 
     let leaf = draft.append_note(authentic)?;
     let old_keys = match &before {
@@ -250,7 +250,11 @@ struct SoundRoll {
 }
 
 /// Reads the roll's keys: every one is examined here, once, before it can sign anything.
-fn sound_roll(manifest: &Manifest, files: &Files) -> Result<SoundRoll, Stop> {
+fn sound_roll<T: Tables>(
+    tables: &T,
+    manifest: &Manifest,
+    files: &Files,
+) -> Result<SoundRoll, Stop> {
     let known = |unit: &UnitId| {
         if files.roster.unit(unit).is_some() {
             Ok(())
@@ -264,7 +268,8 @@ fn sound_roll(manifest: &Manifest, files: &Files) -> Result<SoundRoll, Stop> {
     for (unit, slot, vkey) in files.roll.keys() {
         known(unit)?;
         let name = format!("{}/{unit}/{slot}", manifest.header.election);
-        let key = VerifierKey::parse(vkey)
+        let key = tables
+            .sound_key(vkey)
             .map_err(|error| bad(format!("the key of `{unit}` {slot}: {error}")))?;
         if key.algorithm() != Algorithm::Ed25519 || key.name().as_str() != name {
             return Err(bad(format!(

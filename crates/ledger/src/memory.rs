@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
-use crate::changes::Changes;
+use crate::changes::{Changes, Row};
 use crate::tables::{Fault, Table, Tables, Visit};
 
 /// All tables in ordered maps. Two of them are equal when they hold the same rows.
@@ -22,14 +22,19 @@ impl Memory {
     /// Writes what a command changes.
     pub fn absorb(&mut self, changes: Changes) {
         for row in changes.rows {
-            let rows = self.tables.entry(row.table).or_default();
-            match row.value {
-                Some(value) => {
-                    rows.insert(row.key, value);
-                }
-                None => {
-                    rows.remove(&row.key);
-                }
+            self.write(row);
+        }
+    }
+
+    /// Writes one row.
+    pub fn write(&mut self, row: Row) {
+        let rows = self.tables.entry(row.table).or_default();
+        match row.value {
+            Some(value) => {
+                rows.insert(row.key, value);
+            }
+            None => {
+                rows.remove(&row.key);
             }
         }
     }

@@ -2,21 +2,27 @@
 //! anything is written.
 
 use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::ControlFlow;
+use core::ops::{Bound, ControlFlow};
 
-use note::{SignatureLine, VerifierKey};
+use caucus::Rules;
+use merkle::{Hash, LeafIndex};
+use note::{KeyError, SignatureLine, VerifierKey};
+use receipt::Leaf;
 
 use crate::changes::{Changes, Row};
-use crate::tables::{Fault, Table, Tables, Visit};
+use crate::tables::{self, Fault, Table, Tables, Visit};
 
 /// Tables with not yet written changes on top.
 #[derive(Debug)]
 pub struct Overlay<'a, T> {
     base: &'a T,
-    rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    rows: BTreeMap<Table, Laid>,
 }
+
+/// The rows laid over one table.
+type Laid = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 impl<'a, T: Tables> Overlay<'a, T> {
     /// An overlay that changes nothing yet.
@@ -36,37 +42,37 @@ impl<'a, T: Tables> Overlay<'a, T> {
 
     /// Everything laid on top since the overlay was made, each key once.
     pub fn into_changes(self) -> Changes {
-        let rows = self.rows.into_iter();
+        let rows = self.rows.into_iter().flat_map(|(table, rows)| {
+            rows.into_iter()
+                .map(move |(key, value)| Row { table, key, value })
+        });
         Changes {
-            rows: rows
-                .map(|((table, key), value)| Row { table, key, value })
-                .collect(),
+            rows: rows.collect(),
         }
     }
 
     /// Lays one row on top.
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        match self.rows.entry((table, key)) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(value);
-            }
-            Entry::Occupied(mut occupied) => {
-                occupied.insert(value);
-            }
-        }
+        self.rows.entry(table).or_default().insert(key, value);
     }
 
     /// The rows laid on top, in ascending order of table and key.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
-        self.rows
-            .iter()
-            .map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
+        self.rows.iter().flat_map(|(table, rows)| {
+            rows.iter()
+                .map(|(key, value)| (*table, key.as_slice(), value.as_deref()))
+        })
+    }
+
+    /// What is laid over a row, if anything is.
+    fn laid(&self, table: Table, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+        self.rows.get(&table)?.get(key)
     }
 }
 
 impl<T: Tables> Tables for Overlay<'_, T> {
     fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        match self.rows.get(&(table, key.to_vec())) {
+        match self.laid(table, key) {
             Some(value) => Ok(value.clone()),
             None => self.base.read(table, key),
         }
@@ -75,9 +81,11 @@ impl<T: Tables> Tables for Overlay<'_, T> {
     fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
         let mut laid = self
             .rows
-            .range((table, prefix.to_vec())..)
-            .take_while(|((of, key), _)| *of == table && key.starts_with(prefix))
-            .map(|((_, key), value)| (key.as_slice(), value.as_deref()))
+            .get(&table)
+            .into_iter()
+            .flat_map(|rows| rows.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded)))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
             .peekable();
         let mut flow = ControlFlow::Continue(());
         self.base.scan(table, prefix, &mut |key, value| {
@@ -111,6 +119,21 @@ impl<T: Tables> Tables for Overlay<'_, T> {
 
     fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
         self.base.accepts(key, text, line)
+    }
+
+    fn rules(&self, hash: &Hash) -> Result<Option<Arc<Rules>>, Fault> {
+        match self.laid(Table::File, hash.as_bytes()) {
+            Some(laid) => laid.as_deref().map(tables::read_rules).transpose(),
+            None => self.base.rules(hash),
+        }
+    }
+
+    fn sound_key(&self, vkey: &str) -> Result<VerifierKey, KeyError> {
+        self.base.sound_key(vkey)
+    }
+
+    fn leaf_at(&self, index: LeafIndex) -> Option<Arc<Leaf>> {
+        self.base.leaf_at(index)
     }
 }
 

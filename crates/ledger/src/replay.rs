@@ -4,15 +4,18 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use merkle::{Hash, LeafIndex};
 use note::{SignatureLine, VerifierKey};
 use receipt::{Leaf, Manifest};
 
-use crate::apply::apply;
+use crate::apply::apply_examined;
 use crate::changes::Changes;
-use crate::command::{Command, UnixMillis};
+use crate::command::UnixMillis;
+use crate::examined::{Examined, KnownKeys};
+use crate::kept::Kept;
 use crate::memory::Memory;
 use crate::outcome::Outcome;
 use crate::tables::{Fault, Table, Tables, Visit};
@@ -83,51 +86,48 @@ impl Absorb for Memory {
 pub struct Replay<'f, S> {
     files: &'f BTreeMap<Hash, Vec<u8>>,
     state: S,
+    kept: Kept,
     given: u64,
 }
 
 impl<'f, S: Absorb> Replay<'f, S> {
     /// Begins before the first leaf, with an empty state and the files that manifests name.
-    pub const fn new(files: &'f BTreeMap<Hash, Vec<u8>>, state: S) -> Self {
+    pub fn new(files: &'f BTreeMap<Hash, Vec<u8>>, state: S) -> Self {
         Self {
             files,
             state,
+            kept: Kept::default(),
             given: 0,
         }
     }
 
+    /// The same, with keys that were examined already: those by which leaves are examined. Whether
+    /// they may sign is still the state's affair.
+    #[must_use]
+    pub fn knowing(mut self, keys: Arc<KnownKeys>) -> Self {
+        self.kept.know(keys);
+        self
+    }
+
     /// Applies the next leaf.
     pub fn push(&mut self, leaf: &[u8]) -> Result<(), ReplayError> {
+        self.push_examined(Examined::of(leaf, &KnownKeys::none()))
+    }
+
+    /// Applies the next leaf, which was examined beforehand.
+    pub fn push_examined(&mut self, leaf: Examined) -> Result<(), ReplayError> {
         let index = self.given;
-        let refuse = |what| ReplayError::Leaf { index, what };
         self.given = self.given.saturating_add(1);
-        // An act that derives a leaf has appended it already: the next leaf must be that one.
-        if index < View::new(&self.state).tree_size()?.get() {
-            let derived = View::new(&self.state).leaf(LeafIndex::new(index))?;
-            if derived.as_deref() == Some(leaf) {
-                return Ok(());
-            }
-            return Err(refuse(
-                "not what is derived from the leaves before it".to_string(),
-            ));
+        let content = leaf.content().as_ref().ok();
+        let content = content.map(|read| Arc::clone(&read.leaf));
+        let Some(changes) = changes_of(&self.state, &self.kept, self.files, index, leaf)? else {
+            return Ok(());
+        };
+        self.state.absorb(changes);
+        if let Some(content) = content {
+            self.kept.keep(LeafIndex::new(index), content);
         }
-        let command = command_of(leaf, self.files).map_err(refuse)?;
-        let (outcome, changes) = apply(&self.state, &command)?;
-        match outcome {
-            Outcome::Recorded { .. }
-            | Outcome::Corrected { .. }
-            | Outcome::Rival { .. }
-            | Outcome::Superseded { .. }
-            | Outcome::Stray { .. }
-            | Outcome::Applied { .. } => {
-                self.state.absorb(changes);
-                Ok(())
-            }
-            Outcome::Refused { refusal, .. } => Err(refuse(refusal.to_string())),
-            Outcome::AlreadyRecorded { leaf, .. } => {
-                Err(refuse(format!("its text is leaf {} already", leaf.index)))
-            }
-        }
+        Ok(())
     }
 
     /// The state so far.
@@ -152,17 +152,57 @@ impl<'f, S: Absorb> Replay<'f, S> {
     }
 }
 
-/// The command that recorded a leaf; its time is not in the log.
-fn command_of(leaf: &[u8], files: &BTreeMap<Hash, Vec<u8>>) -> Result<Command, String> {
-    let at = UnixMillis::default();
-    let (parsed, note) = Leaf::parse_entry(leaf).map_err(|malformed| malformed.to_string())?;
-    if note.is_none() {
-        return Err("nothing before it derives this leaf".to_string());
+/// What the leaf at `index` changes; nothing, if the leaf before it derived it. One function for
+/// every state, so that the rules are compiled here and once.
+fn changes_of(
+    state: &dyn Tables,
+    kept: &Kept,
+    files: &BTreeMap<Hash, Vec<u8>>,
+    index: u64,
+    leaf: Examined,
+) -> Result<Option<Changes>, ReplayError> {
+    let refuse = |what| ReplayError::Leaf { index, what };
+    let tables = kept.over(state);
+    let view = View::new(&tables);
+    // An act that derives a leaf has appended it already: the next leaf must be that one.
+    if index < view.tree_size()?.get() {
+        if view.leaf(LeafIndex::new(index))?.as_deref() == Some(leaf.bytes()) {
+            return Ok(None);
+        }
+        return Err(refuse(
+            "not what is derived from the leaves before it".to_string(),
+        ));
     }
-    Ok(match parsed.manifest() {
-        Some(manifest) => Command::manifest(at, leaf, files_of(manifest, files)),
-        None => Command::note(at, leaf),
-    })
+    let files = match leaf.content() {
+        Ok(read) => read
+            .leaf
+            .manifest()
+            .map(|manifest| files_of(manifest, files)),
+        Err(_) => return Err(refuse(unreadable(leaf.bytes()))),
+    };
+    // The time of a command is not in the log.
+    let at = UnixMillis::default();
+    let (outcome, changes) = apply_examined(&tables, at, leaf, &files.unwrap_or_default())?;
+    match outcome {
+        Outcome::Recorded { .. }
+        | Outcome::Corrected { .. }
+        | Outcome::Rival { .. }
+        | Outcome::Superseded { .. }
+        | Outcome::Stray { .. }
+        | Outcome::Applied { .. } => Ok(Some(changes)),
+        Outcome::Refused { refusal, .. } => Err(refuse(refusal.to_string())),
+        Outcome::AlreadyRecorded { leaf, .. } => {
+            Err(refuse(format!("its text is leaf {} already", leaf.index)))
+        }
+    }
+}
+
+/// Why bytes that are no note can not be a leaf here.
+fn unreadable(leaf: &[u8]) -> String {
+    match Leaf::parse_entry(leaf) {
+        Ok(_) => "nothing before it derives this leaf".to_string(),
+        Err(malformed) => malformed.to_string(),
+    }
 }
 
 fn files_of(manifest: &Manifest, files: &BTreeMap<Hash, Vec<u8>>) -> Vec<Vec<u8>> {

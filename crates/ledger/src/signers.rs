@@ -9,10 +9,11 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use caucus::{Refusal, Slot};
-use note::{SignedNote, VerifierKey};
+use note::VerifierKey;
 use receipt::Manifest;
 use receipt::leaf::{Leaf, Place, Role, Signers};
 
+use crate::examined::ReadNote;
 use crate::gate;
 use crate::intake::Stop;
 use crate::rows::{self, Grant, KeyRef, KeyRow, Signer, Tenure};
@@ -26,10 +27,10 @@ const REVIEWERS_OF_RELEASED: usize = 2;
 /// manifest that makes the election, which is signed by its own authority.
 pub(crate) fn check<T: Tables>(
     tables: &T,
-    note: &SignedNote,
-    leaf: &Leaf,
+    read: &ReadNote,
     first: Option<&Manifest>,
 ) -> Result<Vec<Signer>, Stop> {
+    let (note, leaf) = (&read.note, &*read.leaf);
     let known = match first {
         Some(manifest) => Known::Manifest(authority_of(manifest)),
         None => Known::Tables(tables),
@@ -66,7 +67,10 @@ pub(crate) fn check<T: Tables>(
     {
         return Err(Refusal::RevokedKey.into());
     }
-    for ((_, row), line) in keys.iter().zip(note.signatures()) {
+    for ((_, row), (line, accepted)) in keys.iter().zip(read.lines()) {
+        if accepted == Some(row.vkey.as_str()) {
+            continue;
+        }
         let verifier = VerifierKey::parse_enrolled(&row.vkey).map_err(|_| Fault::Corrupt {
             table: Table::Key,
             what: "a key that does not parse",

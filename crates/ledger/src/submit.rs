@@ -102,7 +102,7 @@ fn rank<T: Tables>(
     unit: &Unit,
     sheet: &SheetRow,
 ) -> Result<Rank, Fault> {
-    if rows::is_awaited(draft, &submission.unit, &authentic.note.leaf_hash())? {
+    if rows::is_awaited(draft, &submission.unit, &authentic.leaf_hash)? {
         return Ok(Rank::Superseded);
     }
     for signer in &authentic.signers {

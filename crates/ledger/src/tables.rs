@@ -5,11 +5,15 @@
 //! [`Changes`](crate::Changes) in one step. What the rows mean is in `rows/`.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::ControlFlow;
 
-use note::{SignatureLine, VerifierKey};
+use caucus::Rules;
+use merkle::{Hash, LeafIndex};
+use note::{KeyError, SignatureLine, VerifierKey};
+use receipt::Leaf;
 
 /// Declares the tables with their stable number, stable name and the layout of their rows.
 macro_rules! tables {
@@ -211,6 +215,38 @@ pub trait Tables {
     fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
         key.verifies(text, line)
     }
+
+    /// The rule file of this hash, read.
+    ///
+    /// An adapter may keep what it has read: the hash says that it is the same file.
+    fn rules(&self, hash: &Hash) -> Result<Option<Arc<Rules>>, Fault> {
+        let bytes = self.read(Table::File, hash.as_bytes())?;
+        bytes.map(|bytes| read_rules(&bytes)).transpose()
+    }
+
+    /// The key of this text, if it may be enrolled.
+    ///
+    /// An adapter may remember keys that were examined before; it must never answer with one that
+    /// [`VerifierKey::parse`] refuses.
+    fn sound_key(&self, vkey: &str) -> Result<VerifierKey, KeyError> {
+        VerifierKey::parse(vkey)
+    }
+
+    /// The content of a recorded leaf, if the adapter still has it from when the leaf was applied.
+    /// Where it has not, the leaf's bytes are read.
+    fn leaf_at(&self, _index: LeafIndex) -> Option<Arc<Leaf>> {
+        None
+    }
+}
+
+/// Reads the bytes of a rule file that is in the state.
+pub(crate) fn read_rules(bytes: &[u8]) -> Result<Arc<Rules>, Fault> {
+    let text = core::str::from_utf8(bytes).ok();
+    let rules = text.and_then(|text| Rules::parse(text).ok());
+    rules.map(Arc::new).ok_or(Fault::Corrupt {
+        table: Table::File,
+        what: "the rule file does not parse",
+    })
 }
 
 impl<T: Tables + ?Sized> Tables for &T {
@@ -224,5 +260,17 @@ impl<T: Tables + ?Sized> Tables for &T {
 
     fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
         (**self).accepts(key, text, line)
+    }
+
+    fn rules(&self, hash: &Hash) -> Result<Option<Arc<Rules>>, Fault> {
+        (**self).rules(hash)
+    }
+
+    fn sound_key(&self, vkey: &str) -> Result<VerifierKey, KeyError> {
+        (**self).sound_key(vkey)
+    }
+
+    fn leaf_at(&self, index: LeafIndex) -> Option<Arc<Leaf>> {
+        (**self).leaf_at(index)
     }
 }

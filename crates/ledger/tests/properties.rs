@@ -5,14 +5,16 @@ mod common;
 
 #[cfg(test)]
 mod tests {
-    use caucus::Basis;
+    use std::sync::Arc;
+
+    use caucus::{Basis, Slot};
     use ledger::{
-        Changes, Command, Memory, Origin, Outcome, Overlay, Table, UnixMillis, View, apply, check,
-        replay,
+        Changes, Command, Examined, KnownKeys, LeafRef, Memory, Origin, Outcome, Overlay, Replay,
+        ReplayError, Table, UnixMillis, View, apply, check, replay,
     };
-    use merkle::{LeafIndex, TreeSize};
+    use merkle::{Hash, LeafIndex, TreeSize};
     use proptest::prelude::*;
-    use receipt::Leaf;
+    use receipt::{Leaf, ShortCode};
 
     use crate::common::cast::{Cast, Deed, deeds};
     use crate::common::election::Election;
@@ -23,6 +25,34 @@ mod tests {
             .rows(Table::Leaf)
             .map(|(_, leaf)| leaf.to_vec())
             .collect()
+    }
+
+    /// The people of the manifest, and every chair of the roll.
+    fn keys_of(election: &Election) -> KnownKeys {
+        let people = election
+            .manifest
+            .keys
+            .iter()
+            .map(|person| person.key.to_string());
+        let units = election.roster.units().flat_map(|unit| {
+            let slots = Slot::ALL.iter();
+            slots.map(|slot| format!("{}/{slot}", unit.id))
+        });
+        let chairs = units.map(|word| election.key(&word).verifier().to_string());
+        KnownKeys::examined(people.chain(chairs))
+    }
+
+    fn replay_knowing(
+        leaves: &[Vec<u8>],
+        election: &Election,
+        keys: &Arc<KnownKeys>,
+    ) -> Result<Memory, ReplayError> {
+        let replay = Replay::new(&election.files, Memory::new());
+        let mut replay = replay.knowing(Arc::clone(keys));
+        for leaf in leaves {
+            replay.push_examined(Examined::of(leaf, keys))?;
+        }
+        replay.finish()
     }
 
     proptest! {
@@ -88,6 +118,59 @@ mod tests {
             for basis in Basis::ALL {
                 prop_assert_eq!(ours.totals(basis).unwrap(), theirs.totals(basis).unwrap());
                 prop_assert_eq!(ours.results(basis).unwrap(), theirs.results(basis).unwrap());
+            }
+        }
+
+        /// Leaves that were examined beforehand, with all keys known, make the state that they make
+        /// without; and of a leaf whose signature was changed, no known key makes an accepted one.
+        #[test]
+        fn what_is_known_beforehand_changes_nothing(
+            deeds in deeds(),
+            place in any::<prop::sample::Index>(),
+        ) {
+            let (election, commands) = Cast::new().play(&deeds);
+            let mut night = Night::empty();
+            for command in &commands {
+                night.apply_unchecked(command);
+            }
+            let mut leaves = leaves(&night.state);
+            let keys = Arc::new(keys_of(&election));
+            let known = replay_knowing(&leaves, &election, &keys).unwrap();
+            prop_assert_eq!(leaf_rows(&known), leaf_rows(&night.state));
+            let changed = place.index(leaves.len());
+            let base64 = leaves[changed].len() - 20;
+            leaves[changed][base64] = if leaves[changed][base64] == b'A' { b'B' } else { b'A' };
+            let refused = replay_knowing(&leaves, &election, &keys).unwrap_err();
+            prop_assert_eq!(refused, replay(&leaves, &election.files).unwrap_err());
+        }
+
+        /// Every leaf is found by its spoken code, and every complete subtree by its level and
+        /// place; beyond the tree there is neither.
+        #[test]
+        fn leaves_and_subtrees_are_found(deeds in deeds()) {
+            let (_, commands) = Cast::new().play(&deeds);
+            let mut night = Night::empty();
+            for command in &commands {
+                night.apply_unchecked(command);
+            }
+            let view = View::new(&night.state);
+            let mut row: Vec<Hash> = Vec::new();
+            for (index, leaf) in (0..).zip(leaves(&night.state)) {
+                let hash = merkle::leaf_hash(&leaf);
+                let found = view.leaves_by_code(&ShortCode::of_leaf(&hash)).unwrap();
+                prop_assert_eq!(found, [LeafRef { index: LeafIndex::new(index), hash }]);
+                row.push(*hash.as_hash());
+            }
+            let nobody = merkle::leaf_hash(b"nobody sent this");
+            prop_assert_eq!(view.leaves_by_code(&ShortCode::of_leaf(&nobody)).unwrap(), []);
+            for level in 0..8 {
+                for (index, hash) in (0..).zip(&row) {
+                    prop_assert_eq!(view.node(level, index).unwrap(), Some(*hash));
+                }
+                let beyond = u64::try_from(row.len()).unwrap();
+                prop_assert_eq!(view.node(level, beyond).unwrap(), None);
+                let (pairs, _) = row.as_chunks::<2>();
+                row = pairs.iter().map(|[left, right]| merkle::node_hash(left, right)).collect();
             }
         }
 

@@ -50,6 +50,7 @@ mod sheet;
 mod side;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
@@ -313,14 +314,11 @@ pub(crate) fn rules_hash<T: Tables>(tables: &T) -> Result<Option<Hash>, Fault> {
 }
 
 /// The rules in force; none before the first manifest.
-pub(crate) fn rules<T: Tables>(tables: &T) -> Result<Option<Rules>, Fault> {
+pub(crate) fn rules<T: Tables>(tables: &T) -> Result<Option<Arc<Rules>>, Fault> {
     let Some(hash) = rules_hash(tables)? else {
         return Ok(None);
     };
-    let found = row(tables, Table::File, hash.as_bytes(), |bytes| {
-        Rules::parse(decode_text(bytes)?).map_err(|_| "the rule file does not parse")
-    })?;
-    found.map(Some).ok_or(Fault::Corrupt {
+    tables.rules(&hash)?.map(Some).ok_or(Fault::Corrupt {
         table: Table::File,
         what: "the rule file is missing",
     })

@@ -338,10 +338,21 @@ pub(crate) fn encode_attest(index: LeafIndex, signer: &Signer) -> Vec<u8> {
 
 /// The figures of the leaf that a head or a rival is: every cell is stated.
 pub(crate) fn worksheet_of<T: Tables>(tables: &T, index: LeafIndex) -> Result<Worksheet, Fault> {
-    let worksheet = match parsed_leaf(tables, index)? {
-        Leaf::Submission(submission) => Some(submission.figures.worksheet),
+    let worksheet = match tables.leaf_at(index) {
+        Some(leaf) => figures_of(&leaf),
+        None => figures_of(&parsed_leaf(tables, index)?),
+    };
+    worksheet.ok_or(Fault::Corrupt {
+        table: Table::UnitSheet,
+        what: "a head or rival is a leaf without figures",
+    })
+}
+
+fn figures_of(leaf: &Leaf) -> Option<Worksheet> {
+    match leaf {
+        Leaf::Submission(submission) => Some(submission.figures.worksheet.clone()),
         Leaf::Attest(attest) => attest.figures.as_worksheet(),
-        Leaf::Recanvass(count) | Leaf::Recount(count) => Some(count.figures.worksheet),
+        Leaf::Recanvass(count) | Leaf::Recount(count) => Some(count.figures.worksheet.clone()),
         Leaf::Manifest(_)
         | Leaf::Activate(_)
         | Leaf::Review(_)
@@ -355,11 +366,7 @@ pub(crate) fn worksheet_of<T: Tables>(tables: &T, index: LeafIndex) -> Result<Wo
         | Leaf::Roster(_)
         | Leaf::Close(_)
         | Leaf::Totals(_) => None,
-    };
-    worksheet.ok_or(Fault::Corrupt {
-        table: Table::UnitSheet,
-        what: "a head or rival is a leaf without figures",
-    })
+    }
 }
 
 /// Whether the head's chain names this leaf as a predecessor that has not arrived.

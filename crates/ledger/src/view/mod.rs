@@ -8,6 +8,7 @@ mod unit;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use caucus::{Basis, CountyId, PoolId, Results, Roster, Rules, Scale, Totals, Unit, UnitId};
@@ -221,7 +222,7 @@ impl<'a, T: Tables> View<'a, T> {
 
     /// The rules in force; none before the first manifest.
     pub fn rules(&self) -> Result<Option<Rules>, Fault> {
-        rows::rules(self.tables)
+        Ok(rows::rules(self.tables)?.map(Arc::unwrap_or_clone))
     }
 
     /// All manifest versions in their order.
