@@ -1,7 +1,8 @@
 //! The parsers of strangers' bytes, fed with what is kept in `corpus/` and with mutations of it.
 //!
 //! Each run is repeated by its seed: `TALLY_FUZZ_SEED=7 cargo test -p tests --test fuzz`.
-//! `TALLY_NIGHTLY=1` makes two hundred times as many. `run.sh` has the coverage-guided search.
+//! `TALLY_NIGHTLY=1` makes two hundred times as many. `run.sh` makes as many as fit into a time, from a seed
+//! that nobody had before.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -14,6 +15,7 @@ mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::mutate::Mutator;
 use crate::targets::{TARGETS, Target};
@@ -57,34 +59,68 @@ fn what_is_kept_is_read_as_it_should_be() {
 /// directory and named.
 #[test]
 fn no_mutation_makes_a_parser_panic_or_break_its_property() {
-    let seed = std::env::var("TALLY_FUZZ_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1);
-    let runs = if std::env::var_os("TALLY_NIGHTLY").is_some() {
-        NIGHTLY
-    } else {
-        ORDINARY
-    };
+    let seed = number("TALLY_FUZZ_SEED").unwrap_or(1);
+    let enough = Enough::asked();
     println!(
-        "seed {seed}, {runs} runs of each of {} targets",
+        "seed {seed}, {enough:?} for each of {} targets",
         TARGETS.len()
     );
     for (name, target) in TARGETS {
         let inputs: Vec<_> = corpus(name).into_iter().map(|(_, bytes)| bytes).collect();
         let mut mutator = Mutator::new(seed, inputs);
-        for run in 0..runs {
+        let begun = Instant::now();
+        let mut runs = 0;
+        while !enough.is_reached(runs, begun) {
             let bytes = mutator.next_input();
             if !holds(*target, &bytes) {
-                let path = std::env::temp_dir().join(format!("fuzz-{name}-{seed}-{run}"));
+                let path = std::env::temp_dir().join(format!("fuzz-{name}-{seed}-{runs}"));
                 std::fs::write(&path, &bytes).expect("keep what failed");
                 panic!(
-                    "{name}: run {run} of seed {seed} failed; its input is {}",
+                    "{name}: run {runs} of seed {seed} failed; its input is {}",
                     path.display()
                 );
             }
+            runs += 1;
+        }
+        println!("{name}: {runs} runs");
+    }
+}
+
+/// How long each target is searched.
+#[derive(Debug, Clone, Copy)]
+enum Enough {
+    Runs(u64),
+    Seconds(u64),
+}
+
+impl Enough {
+    fn asked() -> Enough {
+        let nightly = std::env::var_os("TALLY_NIGHTLY").is_some();
+        match number("TALLY_FUZZ_SECONDS") {
+            Some(seconds) => Enough::Seconds(seconds),
+            None if nightly => Enough::Runs(NIGHTLY),
+            None => Enough::Runs(ORDINARY),
         }
     }
+
+    fn is_reached(self, runs: u64, begun: Instant) -> bool {
+        match self {
+            Enough::Runs(most) => runs >= most,
+            // The clock is looked at now and then: most runs are shorter than a look.
+            Enough::Seconds(most) => {
+                runs.is_multiple_of(64) && begun.elapsed() >= Duration::from_secs(most)
+            }
+        }
+    }
+}
+
+/// A number that whoever started the run has given.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
+    )
 }
 
 /// The machinery itself: a property that is broken is noticed within an ordinary run.

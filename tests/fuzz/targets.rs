@@ -1,19 +1,20 @@
 //! One function for each parser that reads bytes of strangers, each with what must hold beside "it
 //! answers": what was accepted is written again byte for byte, or reads back as the same.
 //!
-//! Shared by the ordinary test beside this file and by the coverage-guided programs of
-//! `fuzz_targets/`; a target is added by a function and a line in [`TARGETS`].
+//! A target is added by a function and a line in [`TARGETS`].
 
 use std::path::Path;
 
 use bytes::Bytes;
 use caucus::{Roll, Roster, Rules};
 use ledger::Outcome;
-use merkle::Hash;
+use merkle::{EntryBundle, Hash, TILE_WIDTH, Tile};
 use note::{Checkpoint, SignedCheckpoint, SignedNote, VerifierKey, b64};
 use prost::Message;
 use proto::{log, raft, v1};
-use receipt::{Bundle, Election, Fingerprint, Leaf, Policy, ShortCode, UnverifiedReceipt};
+use receipt::{
+    Bundle, CompactReceipt, Election, Fingerprint, Leaf, Policy, ShortCode, UnverifiedReceipt,
+};
 use witness::{AddCheckpoint, LastSigned};
 
 /// A parser under test: it panics where its property does not hold.
@@ -24,9 +25,13 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("note", note),
     ("entry", entry),
     ("receipt", receipt),
+    ("compact", compact),
     ("bundle", bundle),
     ("policy", policy),
     ("checkpoint", checkpoint),
+    ("tile", tile),
+    ("entry-bundle", entry_bundle),
+    ("tile-path", tile_path),
     ("vkey", vkey),
     ("add-checkpoint", add_checkpoint),
     ("last-signed", last_signed),
@@ -65,6 +70,15 @@ fn receipt(bytes: &[u8]) {
     }
 }
 
+/// The form that fits a QR code. Scanners add line ends, which say nothing and are not written again.
+fn compact(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    if let Ok(receipt) = CompactReceipt::parse(text) {
+        assert_eq!(receipt.to_text(), text.trim_matches(['\n', '\r', '\t']));
+        assert!(receipt.code().names(receipt.leaf_hash().as_hash()));
+    }
+}
+
 /// Files parted by a NUL, as one heap: whatever a bundle is made of, opening it ends, and what is opened
 /// has the genesis that was pinned.
 fn bundle(bytes: &[u8]) {
@@ -91,6 +105,56 @@ fn checkpoint(bytes: &[u8]) {
             Checkpoint::parse_text(&checkpoint.text()).as_ref(),
             Ok(checkpoint)
         );
+    }
+}
+
+/// The first byte says how many hashes the tile should have.
+fn tile(bytes: &[u8]) {
+    let Some((width, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let (level, index, width) = (0, 0, u16::from(*width) + 1);
+    let tile = Tile {
+        level,
+        index,
+        width,
+    };
+    match tile.decode(bytes) {
+        Some(hashes) => {
+            assert_eq!(hashes.len(), usize::from(width));
+            assert_eq!(Tile::encode(&hashes), bytes);
+        }
+        None => assert_ne!(bytes.len(), usize::from(width) * 32),
+    }
+}
+
+/// The first byte says how many entries the bundle should have.
+fn entry_bundle(bytes: &[u8]) {
+    let Some((width, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let (index, width) = (0, u16::from(*width) + 1);
+    if let Some(entries) = (EntryBundle { index, width }).decode(bytes) {
+        assert_eq!(entries.len(), usize::from(width));
+        assert_eq!(EntryBundle::encode(entries).as_deref(), Some(bytes));
+    }
+}
+
+/// The paths that a node is asked for. No text is both a tile's and a bundle's, and a path that is read
+/// has a place in some tree.
+fn tile_path(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let tile = Tile::parse(text);
+    let bundle = EntryBundle::parse(text);
+    assert!(tile.is_none() || bundle.is_none());
+    if let Some(tile) = tile {
+        assert_eq!(tile.path(), text);
+        assert!((1..=TILE_WIDTH).contains(&tile.width));
+        assert_eq!(tile.nodes().count(), usize::from(tile.width));
+    }
+    if let Some(bundle) = bundle {
+        assert_eq!(bundle.path(), text);
+        assert!((1..=TILE_WIDTH).contains(&bundle.width));
     }
 }
 

@@ -1,10 +1,13 @@
-"""Receipts, given to programs of three other authors: each must accept the good ones and refuse them changed.
+"""Receipts, given to programs of three other authors, and the public log, read by one of them: each must
+accept the good ones and refuse them changed.
 
-Called by ops/dev/interop.sh with a folder of receipts and the receipt policy. Prints one line a program,
-and fails if any program judges one receipt otherwise than it should.
+Called by ops/dev/interop.sh with a folder of receipts, the receipt policy, and where the log is: `nodes.txt`
+with a URL a line, and `authority.pem` for them. Prints one line a program and one a node, and fails if any
+program judges a receipt or a file of the log otherwise than it should.
 """
 
 import base64
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +15,10 @@ from types import SimpleNamespace
 
 from aics_tlog import checkpoint as aics_checkpoint
 from aics_tlog import note as aics_note
+from aics_tlog import tiles as aics_tiles
 from aics_tlog import tree as aics_tree
+from aics_tlog.remote import HttpTileReader
+from aics_tlog.verified import audit_tiles
 from proofbundle import tlogproof
 from sigstore._internal import merkle as sigstore_merkle
 from sigstore._internal.rekor import checkpoint as sigstore_checkpoint
@@ -158,6 +164,71 @@ def accepts(ask, receipt, policy):
         return False
 
 
+class Recorded:
+    """Files of a log as a reader gives them, remembered; one of them may be given with a changed byte."""
+
+    def __init__(self, reader):
+        self.reader = reader
+        self.files = {}
+        self.change = None
+
+    def read_tile(self, level, index, width):
+        name = aics_tiles.tile_path(level, index, width)
+        return self.give(name, lambda: self.reader.read_tile(level, index, width))
+
+    def read_entry_bundle(self, index, width):
+        name = aics_tiles.entry_bundle_path(index, width)
+        return self.give(name, lambda: self.reader.read_entry_bundle(index, width))
+
+    def give(self, name, read):
+        if name not in self.files:
+            self.files[name] = read()
+        data = self.files[name]
+        if self.change and self.change[0] == name:
+            at = self.change[1]
+            return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+        return data
+
+
+def holds(reader, size, root):
+    """Whether every tile and every entry are those of this tree, in the judgement of aics-tlog."""
+    try:
+        audit_tiles(reader, size, root)
+        return True
+    except (ValueError, OSError):  # wrong or malformed; missing
+        return False
+
+
+def read_log(base, policy, receipts):
+    """Reads one node's whole log: checkpoint, tiles, entries. Answers with what was accepted and refused."""
+    remote = HttpTileReader(base, proxies={})
+    text = remote.read_checkpoint().decode()
+    keys = [aics_note.parse_vkey(key) for key in policy.witnesses]
+    log = aics_note.parse_vkey(log_key(SimpleNamespace(checkpoint=text), policy))
+    signed = aics_checkpoint.verify_checkpoint(
+        aics_note.parse_note(text), log, keys, policy.needed, expected_origin=policy.origin)
+    wrong = [] if signed.ok else [f"{base}: its checkpoint is refused"]
+    reader = Recorded(remote)
+    if not holds(reader, signed.size, signed.root):
+        return [f"{base}: its tiles are refused"], ""
+    # What the receipts' checkpoints have signed is the beginning of the same tree.
+    for name, receipt in receipts.items():
+        _, size, root = receipt.checkpoint.split("\n")[:3]
+        found = aics_tiles.tree_root_from_tiles(reader, int(size), signed.size)
+        if found != base64.b64decode(root):
+            wrong.append(f"{base}: the tiles lead to another root than that of {name}")
+    files = {name: data for name, data in reader.files.items() if data}
+    changed = [(name, at) for name, data in files.items() for at in sorted({0, len(data) // 2, len(data) - 1})]
+    for reader.change in changed:
+        if holds(reader, signed.size, signed.root):
+            wrong.append(f"{base}: {reader.change} is accepted")
+    reader.change = None
+    if holds(reader, signed.size, bytes([signed.root[0] ^ 1]) + signed.root[1:]):
+        wrong.append(f"{base}: another root is accepted")
+    accepted = f"{signed.size} entries in {len(files)} files, {len(receipts)} earlier roots"
+    return wrong, f"{accepted}; refused {len(changed)} changed files and a changed root"
+
+
 def main(folder):
     policy = Policy((folder / "policy.receipt.txt").read_text())
     texts = {path.name: path.read_text() for path in sorted(folder.glob("*.receipt"))}
@@ -186,6 +257,15 @@ def main(folder):
         author = (about["Author"] or about["Author-email"] or about["Maintainer"] or "not stated").split(",")[0]
         listed = ", ".join(f"{what} {count}" for what, count in refused.items())
         print(f"{name:<12} {metadata.version(name):<8} {author[:28]:<28} {accepted:>8}  {listed}")
+    os.environ["SSL_CERT_FILE"] = str(folder / "authority.pem")
+    nodes = (folder / "nodes.txt").read_text().split()
+    if not nodes:
+        sys.exit("no node has a log")
+    receipts = {name: Receipt(text) for name, text in texts.items()}
+    for base in nodes:
+        complaints, said = read_log(base, policy, receipts)
+        wrong += complaints
+        print(f"aics-tlog reads the log of {base}: {said}")
     if wrong:
         sys.exit("\n".join(wrong))
 

@@ -1,4 +1,5 @@
-//! Receipts of a real cluster, given to programs of other authors from a package registry.
+//! Receipts of a real cluster, given to programs of other authors from a package registry, and its public
+//! log, read by one of them over HTTPS.
 //!
 //! `cargo test -p tests --test interop -- --nocapture` prints what each accepts and refuses. Needs Python
 //! 3.12 and, the first time, the registry; `ops/dev/interop.sh` has the pinned versions, `check.py` the
@@ -18,7 +19,8 @@ use tests::chairs::Receipted;
 use tests::stage::Stage;
 
 /// Three nodes, six reports, the leader killed in between, a correction under its successor: every
-/// receipt is accepted by every program, and every changed form refused.
+/// receipt is accepted by every program, and every changed form refused. One program reads the whole log of
+/// each node that is left, and refuses it with any file changed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
     let stage = Stage::open(6).await.unwrap();
@@ -40,6 +42,12 @@ async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
     }
     let policy = stage.cluster.made.files.receipt_policy.as_bytes();
     std::fs::write(folder.join("policy.receipt.txt"), policy).unwrap();
+    let nodes = stage.cluster.made.plan.nodes.iter();
+    let left = nodes.filter(|node| node.ordinal != leader);
+    let urls: String = left.map(|node| format!("https://{}\n", node.api)).collect();
+    std::fs::write(folder.join("nodes.txt"), urls).unwrap();
+    let authority = &stage.cluster.written.authority;
+    std::fs::copy(authority, folder.join("authority.pem")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/dev/interop.sh");
     let said = Command::new(script).arg(&folder).output().unwrap();
     println!("{}", String::from_utf8_lossy(&said.stdout));
