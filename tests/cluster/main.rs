@@ -8,6 +8,8 @@ mod doors;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod http_door;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod kills;
@@ -15,6 +17,8 @@ mod kills;
 mod levels;
 #[cfg(test)]
 mod network;
+#[cfg(test)]
+mod over_http;
 #[cfg(test)]
 mod public_log;
 #[cfg(test)]

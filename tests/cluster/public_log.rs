@@ -1,118 +1,15 @@
-//! The public log over HTTP, asked as a stranger would ask it: with the cluster's certificate and a common
-//! HTTP client, and believed only as far as the hashes go.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+//! The public log over HTTP, asked as a stranger would ask it, and believed only as far as the hashes go.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use merkle::{
     EntryBundle, Frontier, Hash, LeafHash, TILE_WIDTH, Tile, TreeSize, leaf_hash, node_hash,
 };
 use note::{SignedCheckpoint, SignedNote};
-use receipt::{ShortCode, UnverifiedReceipt};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
 use tests::stage::Stage;
 use witness::AddCheckpoint;
 
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-const TEXT: &str = "text/plain; charset=utf-8";
-
-/// One node's public port.
-struct Door {
-    client: reqwest::Client,
-    base: String,
-}
-
-/// What it answered.
-struct Said {
-    status: StatusCode,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-impl Door {
-    fn of(stage: &Stage, ordinal: u64) -> Door {
-        let pem = std::fs::read(&stage.cluster.written.authority).unwrap();
-        let authority = reqwest::Certificate::from_pem(&pem).unwrap();
-        let client = reqwest::Client::builder()
-            .tls_certs_only([authority])
-            .https_only(true)
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
-        let plan = &stage.cluster.made.plan.nodes;
-        let node = plan.iter().find(|node| node.ordinal == ordinal).unwrap();
-        Door {
-            client,
-            base: format!("https://{}", node.api),
-        }
-    }
-
-    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Said {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let answer = request.body(body.to_vec()).send().await.unwrap();
-        let headers = answer.headers().iter().map(|(name, value)| {
-            let value = value.to_str().unwrap().to_owned();
-            (name.as_str().to_owned(), value)
-        });
-        Said {
-            status: answer.status(),
-            headers: headers.collect(),
-            body: answer.bytes().await.unwrap().to_vec(),
-        }
-    }
-
-    async fn get(&self, path: &str) -> Said {
-        self.ask(Method::GET, path, &[], &[]).await
-    }
-
-    async fn get_json(&self, path: &str) -> Said {
-        let accept = [("accept", "application/json")];
-        self.ask(Method::GET, path, &accept, &[]).await
-    }
-
-    async fn post(&self, headers: &[(&str, &str)], note: &[u8]) -> Said {
-        self.ask(Method::POST, "/v1/submissions", headers, note)
-            .await
-    }
-}
-
-impl Said {
-    /// An answer with these two headers, and one that any page may show.
-    #[track_caller]
-    fn kept(self, kind: &str, keep: &str) -> Vec<u8> {
-        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
-        assert_eq!(self.header("content-type"), kind);
-        assert_eq!(self.header("cache-control"), keep);
-        assert_eq!(self.header("access-control-allow-origin"), "*");
-        self.body
-    }
-
-    /// Another status, with a sentence that contains these words.
-    #[track_caller]
-    fn refused(&self, status: StatusCode, words: &str) {
-        assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(self.header("cache-control"), "no-cache");
-        assert!(self.text().contains(words), "{}", self.text());
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    fn json(&self) -> Value {
-        assert_eq!(self.header("content-type"), "application/json");
-        serde_json::from_slice(&self.body).unwrap()
-    }
-}
+use crate::http_door::{Door, IMMUTABLE, TEXT};
 
 /// The hashes of the tile's nodes, computed from the leaves alone.
 fn hashes_of(tile: &Tile, leaves: &[LeafHash]) -> Vec<Hash> {
@@ -183,6 +80,20 @@ async fn a_stranger_reads_the_whole_log_in_tiles() {
             let bytes = door.get(&format!("/{}", tile.path())).await;
             let bytes = bytes.kept("application/octet-stream", IMMUTABLE);
             assert_eq!(bytes, Tile::encode(&hashes_of(&tile, &leaves)), "{tile:?}");
+        }
+        for bundle in EntryBundle::all_of(size) {
+            let bytes = door.get(&format!("/{}", bundle.path())).await;
+            let bytes = bytes.kept("application/octet-stream", IMMUTABLE);
+            let entries = bundle.decode(&bytes).unwrap().into_iter();
+            let first = usize::try_from(bundle.leaves().start).unwrap();
+            assert!(
+                entries.map(leaf_hash).eq(leaves
+                    .iter()
+                    .copied()
+                    .skip(first)
+                    .take(usize::from(bundle.width))),
+                "{bundle:?}"
+            );
         }
     }
     every_width(&doors[1], &leaves).await;
@@ -368,191 +279,3 @@ async fn a_stranger_fetches_what_to_verify_with() {
     let said = door.get("/v1/files/roster.txt").await;
     said.refused(StatusCode::BAD_REQUEST, "64 lower-case hex digits");
 }
-
-/// A receipt by the leaf's hash and by the code that was read aloud, as file and as JSON, and whether what it
-/// is for still stands.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receipt_is_found_by_hash_and_by_spoken_code() {
-    let stage = Stage::open(3).await.unwrap();
-    let held = stage.report(0).await.unwrap().receipt;
-    let (unit, _) = stage.unit(0).unwrap();
-    let (silent, _) = stage.unit(1).unwrap();
-    let statuses = stage.cluster.settled(2).await.unwrap();
-    let door = Door::of(&stage, statuses.last().unwrap().ordinal);
-    let verified = |bytes: &[u8]| {
-        let receipt = UnverifiedReceipt::parse(bytes).unwrap();
-        let verification = receipt.verify(&stage.cluster.election);
-        let receipt = verification.receipt().expect("a receipt that holds");
-        assert_eq!(receipt.leaf_hash(), held.leaf_hash());
-    };
-
-    let (hash, code) = (held.leaf_hash(), held.code().to_string());
-    for handle in [
-        hash.to_hex(),
-        code.clone(),
-        code.to_lowercase(),
-        code.replace('-', "%20"),
-        code.replace('-', ""),
-    ] {
-        let said = door.get(&format!("/v1/receipts/{handle}")).await;
-        assert_eq!(said.header("vary"), "accept");
-        verified(&said.kept(TEXT, "no-cache"));
-        let said = door.get_json(&format!("/v1/receipts/{handle}")).await;
-        assert_eq!(said.json()["level"], "receipt");
-        let json = said.kept("application/json", "no-cache");
-        verified(&client::form::from_json(&json).unwrap().to_bytes());
-    }
-
-    let changed = if code.ends_with('0') { '1' } else { '0' };
-    let misread: String = code.chars().take(code.len() - 1).chain([changed]).collect();
-    let said = door.get(&format!("/v1/receipts/{misread}")).await;
-    said.refused(StatusCode::BAD_REQUEST, "its check letters do not fit");
-    for handle in ["7", "P-0001", &hash.to_hex().to_uppercase()] {
-        let said = door.get(&format!("/v1/receipts/{handle}")).await;
-        said.refused(StatusCode::BAD_REQUEST, "a leaf hash");
-    }
-    let nobody = leaf_hash(b"nobody sent this");
-    let spoken = ShortCode::of_leaf(&nobody).to_string();
-    for handle in [nobody.to_hex(), spoken] {
-        let said = door.get(&format!("/v1/receipts/{handle}")).await;
-        said.refused(StatusCode::NOT_FOUND, "no such leaf");
-    }
-
-    let stands = door.get(&format!("/v1/units/{unit}/head")).await;
-    let expected = serde_json::json!({
-        "unit": unit.as_str(), "index": held.index().get(), "leaf_hash": hash.to_hex(), "seq": 1,
-    });
-    assert_eq!(stands.json(), expected);
-    stands.kept("application/json", "no-cache");
-    let said = door.get(&format!("/v1/units/{silent}/head")).await;
-    said.refused(StatusCode::NOT_FOUND, "no report stands for");
-    let said = door.get("/v1/units/a%20b/head").await;
-    said.refused(StatusCode::BAD_REQUEST, "cannot be the id of a unit");
-}
-
-/// The same note through HTTP as through gRPC, at any node: one leaf, however often and in whichever form.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_note_is_handed_in_over_http() {
-    let stage = Stage::open(3).await.unwrap();
-    let note = stage.note(0).unwrap();
-    let json = [("content-type", "application/json")];
-    let wrapped = serde_json::json!({ "note": std::str::from_utf8(note.bytes()).unwrap() });
-    let wrapped = wrapped.to_string().into_bytes();
-
-    let mut effects = Vec::new();
-    for ordinal in stage.cluster.ordinals() {
-        let door = Door::of(&stage, ordinal);
-        let plain = door.post(&[], note.bytes()).await;
-        let in_json = door.post(&json, &wrapped).await;
-        for said in [plain, in_json] {
-            assert_eq!(said.status, StatusCode::OK, "{}", said.text());
-            effects.push(said.header("tally-effect").to_owned());
-            let receipt = UnverifiedReceipt::parse(&said.body).unwrap();
-            assert_eq!((receipt.entry(), receipt.index().get()), (note.bytes(), 1));
-            let verification = receipt.verify(&stage.cluster.election);
-            assert!(verification.receipt().is_some());
-        }
-        let accept = door
-            .post(&[("accept", "application/json")], note.bytes())
-            .await;
-        let receipt = client::form::from_json(&accept.body).unwrap();
-        assert_eq!(receipt.entry(), note.bytes());
-    }
-    let (first, again) = effects.split_first().unwrap();
-    assert_eq!(first, "recorded");
-    assert!(
-        again.iter().all(|effect| effect == "already_recorded"),
-        "{again:?}"
-    );
-
-    let door = Door::of(&stage, 1);
-    refusals(&stage, &door, &json).await;
-    let statuses = stage.cluster.settled(2).await.unwrap();
-    assert_eq!(statuses[0].tree_size, 2);
-}
-
-/// What is not recorded says why, in the status and in words.
-async fn refusals(stage: &Stage, door: &Door, json: &[(&str, &str)]) {
-    let said = door.post(&[], b"junk").await;
-    assert_eq!(said.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let refusal = said.json();
-    assert_eq!(refusal["status"], "refused");
-    assert_eq!(refusal["code"], "malformed");
-    assert_eq!(refusal["head"], Value::Null);
-    assert!(!refusal["advice"].as_str().unwrap().is_empty());
-
-    let other = stage.note(1).unwrap();
-    let changed = String::from_utf8(other.bytes().to_vec()).unwrap();
-    let changed = changed.replacen("\ntime ", "\ntime 1", 1);
-    let said = door.post(&[], changed.as_bytes()).await;
-    assert_eq!(said.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(said.json()["code"], "bad_signature");
-
-    let said = door.post(&[], &[b'x'; 9_000]).await;
-    assert_eq!(said.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(said.json()["code"], "too_large");
-    let said = door.post(&[], &vec![b'x'; 20_000]).await;
-    assert_eq!(said.status, StatusCode::PAYLOAD_TOO_LARGE);
-    let said = door.post(json, b"{\"text\":\"junk\"}").await;
-    said.refused(StatusCode::BAD_REQUEST, "send the note itself");
-    let said = door.get("/v1/submissions").await;
-    assert_eq!(said.status, StatusCode::METHOD_NOT_ALLOWED);
-}
-
-/// While too few nodes cosign a report is recorded and has no receipt, and the answer looks like none. Nothing
-/// of it is in the public log. When they cosign again the receipt is there.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn recorded_is_not_receipted() {
-    let stage = Stage::open(3).await.unwrap();
-    stage.cluster.settled(1).await.unwrap();
-    for ordinal in [2, 3] {
-        stage.cluster.stop(ordinal).await.unwrap();
-        let folder = stage.cluster.folder(ordinal).unwrap().join("data");
-        std::fs::write(folder.join("cosigning.stopped"), STOPPED).unwrap();
-        stage.cluster.start_node(ordinal).unwrap();
-    }
-    let patience = Duration::from_secs(20);
-    let leader = async || stage.cluster.leader().await;
-    stage
-        .cluster
-        .wait("a leader", patience, leader)
-        .await
-        .unwrap();
-
-    let note = stage.note(0).unwrap();
-    let hash = leaf_hash(note.bytes());
-    let expected = serde_json::json!({
-        "status": "recorded-not-receipted", "index": 1, "leaf_hash": hash.to_hex(),
-    });
-    let door = Door::of(&stage, 1);
-    let mut said = door.post(&[], note.bytes()).await;
-    // The nodes have just come back: a note that nobody could take is sent again, as every chair's is.
-    while said.status == StatusCode::SERVICE_UNAVAILABLE {
-        said = door.post(&[], note.bytes()).await;
-    }
-    assert_eq!(said.status, StatusCode::ACCEPTED, "{}", said.text());
-    assert_eq!(said.json(), expected);
-    let handle = format!("/v1/receipts/{}", hash.to_hex());
-    let said = door.get(&handle).await;
-    assert_eq!((said.status, said.json()), (StatusCode::ACCEPTED, expected));
-
-    let checkpoint = door.get("/checkpoint").await;
-    let signed = SignedCheckpoint::parse(&checkpoint.body).unwrap();
-    assert_eq!(signed.checkpoint().size.get(), 1);
-    let said = door.get("/tile/entries/000.p/2").await;
-    said.refused(StatusCode::NOT_FOUND, "1 leaves");
-
-    for ordinal in [2, 3] {
-        stage.cluster.stop(ordinal).await.unwrap();
-        let folder = stage.cluster.folder(ordinal).unwrap().join("data");
-        std::fs::remove_file(folder.join("cosigning.stopped")).unwrap();
-        stage.cluster.start_node(ordinal).unwrap();
-    }
-    stage.cluster.settled(2).await.unwrap();
-    let receipt = UnverifiedReceipt::parse(&door.get(&handle).await.body).unwrap();
-    let verification = receipt.verify(&stage.cluster.election);
-    assert!(verification.receipt().is_some());
-}
-
-/// A node's own word that it stopped cosigning, as it stands on its disk.
-const STOPPED: &str = "stopped for a test of receipts that are not there yet\ncheck ac51e6a3\n";

@@ -3,8 +3,8 @@
 #
 #   tests/fuzz/run.sh SECONDS [SEED]
 #
-# The seed is printed: with it
-# the same inputs come again. Put an input that failed into `corpus/TARGET/` before mending what it shows.
+# The seed is printed: with it the same inputs come again. Put an input that failed into `corpus/TARGET/` before
+# mending what it shows.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
