@@ -10,6 +10,8 @@ mod identity;
 #[cfg(test)]
 mod levels;
 #[cfg(test)]
+mod membership;
+#[cfg(test)]
 mod public_log;
 #[cfg(test)]
 mod recovery;

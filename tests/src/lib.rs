@@ -10,5 +10,6 @@ pub mod demo;
 pub mod exports;
 pub mod ports;
 pub mod process;
+pub mod spares;
 pub mod stage;
 pub mod succession;
