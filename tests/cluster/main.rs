@@ -16,6 +16,8 @@ mod kills;
 #[cfg(test)]
 mod levels;
 #[cfg(test)]
+mod membership;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod over_http;

@@ -11,6 +11,7 @@ use tonic::transport::Channel;
 
 use super::view::{self, Seen, View};
 use super::{Error, LOOK};
+use crate::answer::{Refused, Trouble};
 use crate::bundle;
 use crate::chair;
 use crate::clock::{Clock, SystemClock};
@@ -75,6 +76,21 @@ impl Controls<'_> {
         }
     }
 
+    /// Gives an order to the node that leads, whichever that is by then. What it expects stays what
+    /// was seen when it was decided.
+    async fn order_leader(&self, expects: u64, verb: OrderVerb) -> Result<v1::Obeyed, Error> {
+        let deadline = self.clock.monotonic().saturating_add(LEADER);
+        loop {
+            let view = self.led().await?;
+            match self.order(view.leader()?, expects, verb.clone()).await {
+                Err(error) if leads_no_more(&error) && self.clock.monotonic() < deadline => {
+                    self.clock.sleep(LOOK).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
     /// Lets a node with an empty directory follow without a vote: an order to the leader, then the
     /// countersigned order to the node. Gives back the countersigned order, which is the node's
     /// one-use token; nothing where the node takes part already.
@@ -92,7 +108,7 @@ impl Controls<'_> {
             api_address: node.says.api_address.clone(),
         };
         let expects = leader.says.membership_index;
-        let join = self.order(leader, expects, verb).await?.join.to_vec();
+        let join = self.order_leader(expects, verb).await?.join.to_vec();
         self.join(node, &join).await?;
         Ok(Some(join))
     }
@@ -155,10 +171,28 @@ impl Controls<'_> {
         if !leader.says.joint && view::voters(leader.says) == voters {
             return Ok(());
         }
-        let expects = leader.says.membership_index;
-        self.order(leader, expects, OrderVerb::Voters(voters))
-            .await
-            .map(drop)
+        let both: BTreeSet<u64> = view::voters(leader.says).union(&voters).copied().collect();
+        let deadline = self.clock.monotonic().saturating_add(LEADER);
+        let mut expects = leader.says.membership_index;
+        loop {
+            let verb = OrderVerb::Voters(voters.clone());
+            let refused = match self.order_leader(expects, verb).await {
+                Err(Error::Refused(refused)) if may_have_happened(&refused) => refused,
+                settled => return settled.map(drop),
+            };
+            // The leader was lost on the way. Its change may be done, or stand between its two
+            // entries; the same order then ends it. Anything else somebody else has done.
+            let view = self.led().await?;
+            let now = view.leader()?.says;
+            let found = view::voters(now);
+            if !now.joint && found == voters {
+                return Ok(());
+            }
+            if !now.joint || found != both || self.clock.monotonic() >= deadline {
+                return Err(Error::Refused(refused));
+            }
+            expects = now.membership_index;
+        }
     }
 
     /// Gives members without a vote one, all of them in one step.
@@ -192,7 +226,7 @@ impl Controls<'_> {
                 .await;
         }
         let expects = leader.says.membership_index;
-        self.order(leader, expects, OrderVerb::Leave(member.ordinal))
+        self.order_leader(expects, OrderVerb::Leave(member.ordinal))
             .await
             .map(drop)
     }
@@ -209,8 +243,11 @@ impl Controls<'_> {
             return Ok(());
         }
         let expects = leader.says.term;
-        self.order(leader, expects, OrderVerb::Transfer(heir))
-            .await?;
+        match self.order(leader, expects, OrderVerb::Transfer(heir)).await {
+            // The old leader may have been gone before it could tell; whoever leads shows.
+            Err(Error::Refused(refused)) if refused.code == "unknown" => {}
+            settled => drop(settled?),
+        }
         self.until(&format!("`{id}` to lead"), LEADER, |view| {
             (view.leader().ok()?.says.node == id).then_some(())
         })
@@ -260,5 +297,27 @@ impl Controls<'_> {
             }
             self.clock.sleep(LOOK).await;
         }
+    }
+}
+
+/// Whether an order may have been carried out all the same.
+fn may_have_happened(refused: &Refused) -> bool {
+    matches!(refused.code.as_str(), "overtaken" | "unknown")
+}
+
+/// Whether an order met a node that leads no more, or not yet; it was not carried out.
+fn leads_no_more(error: &Error) -> bool {
+    match error {
+        Error::NoAnswer { trouble, .. } => matches!(trouble, Trouble::Unavailable(_)),
+        Error::Refused(refused) => refused.code == "not_leader",
+        Error::NoLeader(_)
+        | Error::AllSilent(_)
+        | Error::Empty
+        | Error::NoSuchNode(_)
+        | Error::NotInTime { .. }
+        | Error::NoSuccessor { .. }
+        | Error::NotActivated { .. }
+        | Error::Sign(_)
+        | Error::Command { .. } => false,
     }
 }
