@@ -1,6 +1,6 @@
 //! The rules. Each is a sentence; the first line that breaks one is named with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::Line;
 
@@ -31,8 +31,7 @@ pub struct Checked {
 #[derive(Clone, Debug, Default)]
 struct Node {
     incarnation: u64,
-    term: u64,
-    /// For whom it voted in `term`, and whether that one is known to lead.
+    /// The term and the node of its highest vote, across its incarnations.
     vote: Option<(u64, u64)>,
     last: Option<u64>,
     flushed: Option<u64>,
@@ -53,8 +52,8 @@ struct Node {
 pub struct Checker {
     majority: usize,
     nodes: BTreeMap<u64, Node>,
-    /// Who leads in each term.
-    leaders: BTreeMap<u64, u64>,
+    /// Who voted, by term and node.
+    votes: BTreeMap<(u64, u64), BTreeSet<u64>>,
     /// The term in which each index was committed.
     committed: BTreeMap<u64, u64>,
     /// Tree size after each applied index.
@@ -70,7 +69,7 @@ impl Checker {
         Self {
             majority: voters / 2 + 1,
             nodes: BTreeMap::new(),
-            leaders: BTreeMap::new(),
+            votes: BTreeMap::new(),
             committed: BTreeMap::new(),
             sizes: BTreeMap::new(),
             roots: BTreeMap::new(),
@@ -117,7 +116,7 @@ impl Checker {
         match line.event.as_str() {
             "started" => self.started(line, node),
             "voted" => self.voted(line, node, term),
-            "leads" => self.leads(line, line.node, term),
+            "leads" => self.leads(line, term),
             "appended" => {
                 node.last = node.last.max(index);
                 Ok(())
@@ -181,7 +180,6 @@ impl Checker {
         )?;
         *node = Node {
             incarnation: now,
-            term: node.term,
             vote: node.vote,
             last: has,
             flushed: has,
@@ -196,36 +194,32 @@ impl Checker {
         Ok(())
     }
 
+    /// Leadership is ordered by term and then by node, and a vote only rises in that order. So a
+    /// node may vote twice in a term, for a higher node the second time.
     fn voted(&mut self, line: &Line, node: &mut Node, term: u64) -> Result<(), Broken> {
-        let by = line.number("for").unwrap_or_default();
-        let (before, vote) = (node.term, node.vote);
-        self.hold(line, "a node's term never falls", term >= before, || {
-            format!("it was in term {before}")
+        let vote = (term, line.number("for").unwrap_or_default());
+        let before = node.vote;
+        node.vote = before.max(Some(vote));
+        self.hold(line, "a vote never falls", Some(vote) >= before, || {
+            format!("{before:?} was before")
         })?;
-        // In one term a node votes once; that another leads is learnt, not voted for.
-        let learnt = line.number("committed") == Some(1);
-        let another = vote.filter(|(voted_in, who)| *voted_in == term && *who != by);
-        self.hold(
-            line,
-            "a node votes for one in a term",
-            another.is_none() || learnt,
-            || format!("it had voted for {another:?}"),
-        )?;
-        node.term = term;
-        if !learnt {
-            node.vote = Some((term, by));
-        }
-        if learnt {
-            self.leads(line, by, term)?;
+        // That another leads is learnt, not voted for.
+        if line.number("committed") != Some(1) {
+            self.votes.entry(vote).or_default().insert(line.node);
         }
         Ok(())
     }
 
-    fn leads(&mut self, line: &Line, leader: u64, term: u64) -> Result<(), Broken> {
-        let known = *self.leaders.entry(term).or_insert(leader);
-        self.hold(line, "one leader in a term", known == leader, || {
-            format!("nodes {known} and {leader} lead in term {term}")
-        })
+    fn leads(&mut self, line: &Line, term: u64) -> Result<(), Broken> {
+        let votes = self.votes.get(&(term, line.node));
+        let votes = votes.map_or(0, BTreeSet::len);
+        let majority = self.majority;
+        self.hold(
+            line,
+            "whoever leads has a majority's votes",
+            votes >= majority,
+            || format!("{votes} of at least {majority} voted for it in term {term}"),
+        )
     }
 
     fn committed(

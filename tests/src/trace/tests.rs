@@ -48,17 +48,17 @@ const WRONG: [(&str, &str, &str); 12] = [
         r#""event":"started","last":2"#,
     ),
     (
-        "one leader in a term",
+        "whoever leads has a majority's votes",
         r#""event":"snapshot","index":3"#,
-        r#""event":"voted","term":1,"for":3,"committed":1"#,
+        r#""event":"leads","term":2"#,
     ),
     (
-        "a node votes for one in a term",
+        "a vote never falls",
         r#""event":"snapshot","index":3"#,
-        r#""event":"voted","term":1,"for":3,"committed":0"#,
+        r#""event":"voted","term":1,"for":0,"committed":0"#,
     ),
     (
-        "a node's term never falls",
+        "a vote never falls",
         r#""event":"snapshot","index":3"#,
         r#""event":"voted","term":0,"for":3,"committed":0"#,
     ),
