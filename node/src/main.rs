@@ -14,8 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// out receipts that anyone can check.
 ///
 /// It runs until it receives SIGTERM or SIGINT: it then hands leadership over, finishes the calls
-/// in progress and flushes its disk. SIGHUP reads its
-/// certificates anew, which it does by itself when their files have changed.
+/// in progress and flushes its disk. SIGHUP reads its certificates anew, which it does by itself
+/// some seconds after their files have changed.
 #[derive(Debug, Parser)]
 #[command(version, name = "tally-node", after_help = EXIT_CODES)]
 struct Options {
