@@ -61,7 +61,7 @@ fn a_log_is_verified_in_bounded_memory() {
         leaves + 1,
         took.as_secs_f64(),
         took.as_micros() / u128::from(leaves),
-        peak.map_or("?".to_owned(), |kib| (kib / 1_024).to_string()),
+        peak.map_or_else(|| "?".to_owned(), |kib| (kib / 1_024).to_string()),
         made.as_secs_f64(),
     );
     if let Some(peak) = peak {

@@ -57,7 +57,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 const FIRST_CALL: Duration = Duration::from_secs(15);
 
 /// How long a connection may rest: a chair who waits for the second alignment keeps hers.
-const REST: Duration = Duration::from_secs(30 * 60);
+const REST: Duration = Duration::from_mins(30);
 
 /// Connections to the operations port: a scraper and a few people.
 const OPERATORS: usize = 64;

@@ -372,25 +372,7 @@ async fn core(
         incarnation,
     } = opened;
     let failed = |error: replica::Error| StartError::Replica(error.to_string());
-    let mut settings = ReplicaConfig::new(whoami.ordinal, parts.seed);
-    settings.cluster = whoami.election.clone();
-    settings.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
-    settings.election_min = Duration::from_millis(config.raft.election_min_ms);
-    settings.election_max = Duration::from_millis(config.raft.election_max_ms);
-    let trace = config
-        .log
-        .trace
-        .as_deref()
-        .map(|path| TraceFile::open(path, whoami.ordinal, Arc::clone(&parts.clock)))
-        .transpose()
-        .map_err(|source| StartError::System {
-            action: "open the trace that the configuration names",
-            source,
-        })?;
-    settings.observer = Arc::new(Witnessed {
-        metrics: Arc::clone(metrics),
-        trace,
-    });
+    let settings = settings(config, parts, &whoami, metrics)?;
     let (records, carrier) = (
         Arc::new(RocksLog::new(Arc::clone(&log))),
         Arc::clone(&transport),
@@ -419,6 +401,35 @@ async fn core(
         retired,
         incarnation,
     })))
+}
+
+/// How this node's replica works, and who watches it.
+fn settings(
+    config: &Config,
+    parts: &Parts,
+    whoami: &Whoami,
+    metrics: &Arc<Metrics>,
+) -> Result<ReplicaConfig, StartError> {
+    let mut settings = ReplicaConfig::new(whoami.ordinal, parts.seed);
+    settings.cluster.clone_from(&whoami.election);
+    settings.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
+    settings.election_min = Duration::from_millis(config.raft.election_min_ms);
+    settings.election_max = Duration::from_millis(config.raft.election_max_ms);
+    let trace = config
+        .log
+        .trace
+        .as_deref()
+        .map(|path| TraceFile::open(path, whoami.ordinal, Arc::clone(&parts.clock)))
+        .transpose()
+        .map_err(|source| StartError::System {
+            action: "open the trace that the configuration names",
+            source,
+        })?;
+    settings.observer = Arc::new(Witnessed {
+        metrics: Arc::clone(metrics),
+        trace,
+    });
+    Ok(settings)
 }
 
 fn guard(core: &Core) -> PeerGuard {

@@ -132,7 +132,7 @@ fn code(error: &Error) -> &str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_node_is_replaced_under_load() {
     const CHAIRS: usize = 4;
-    let mut stage = Stage::open(NIGHT).await.unwrap();
+    let stage = Stage::open(NIGHT).await.unwrap();
     let (mut spares, connections, second) = with_spares(&stage).await;
     let successors = prepared(&stage.cluster, &second).unwrap();
     let reports = CHAIRS..usize::try_from(NIGHT).unwrap();
@@ -241,7 +241,7 @@ fn copies(keys: &[SignerKey]) -> Vec<SignerKey> {
 /// under its ordinal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wiped_node_is_refused_by_itself_and_by_the_leader() {
-    let mut stage = Stage::open(4).await.unwrap();
+    let stage = Stage::open(4).await.unwrap();
     let (mut spares, connections, _) = with_spares(&stage).await;
     spares.start(4).unwrap();
     let wiped = follower(&stage).await;
@@ -384,7 +384,7 @@ async fn an_order_against_the_manifest_or_too_late_is_refused() {
 /// One node, then three, then five; then the one that leads is taken out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_grows_from_one_to_five_and_loses_its_leader() {
-    let mut stage = Stage::prepare(24, 1).unwrap();
+    let stage = Stage::prepare(24, 1).unwrap();
     stage.cluster.start_node(1).unwrap();
     stage.cluster.initialize().await.unwrap();
     let folder = stage.folder().join("spares");
@@ -599,7 +599,7 @@ async fn a_restart_that_fails_stops_at_once() {
 /// forgotten, so it ends, and does not start again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_copy_of_a_directory_is_shut_out() {
-    let mut stage = Stage::open(24).await.unwrap();
+    let stage = Stage::open(24).await.unwrap();
     for n in 0..4 {
         stage.report(n).await.unwrap();
     }

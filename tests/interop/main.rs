@@ -44,7 +44,7 @@ async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
     std::fs::write(folder.join("policy.receipt.txt"), policy).unwrap();
     let nodes = stage.cluster.made.plan.nodes.iter();
     let left = nodes.filter(|node| node.ordinal != leader);
-    let urls: String = left.map(|node| format!("https://{}\n", node.api)).collect();
+    let urls: Vec<String> = left.map(|node| format!("https://{}", node.api)).collect();
     std::fs::write(folder.join("nodes.txt"), urls).unwrap();
     let authority = &stage.cluster.written.authority;
     std::fs::copy(authority, folder.join("authority.pem")).unwrap();

@@ -85,7 +85,7 @@ impl Spares {
         ensure!(node.process.is_none(), "node {ordinal} runs already");
         let log = node.config.with_file_name("node.log");
         let binary = beside_this_program("tally-node")?;
-        node.process = Some(NodeProcess::start(&binary, &node.config, &log)?);
+        node.process = Some(NodeProcess::start(&[], &binary, &node.config, &log)?);
         Ok(())
     }
 

@@ -51,10 +51,11 @@ mod tests {
     }
 
     fn code(night: &Night, bytes: &[u8], known: &KnownKeys) -> &'static str {
-        match answer(night, bytes, known).0 {
-            Outcome::Refused { refusal, .. } => refusal.code(),
-            outcome => panic!("not refused: {outcome:?}"),
-        }
+        let outcome = answer(night, bytes, known).0;
+        let Outcome::Refused { refusal, .. } = outcome else {
+            panic!("not refused: {outcome:?}");
+        };
+        refusal.code()
     }
 
     fn close(election: &Election, signers: &[&str]) -> SignedNote {

@@ -19,10 +19,10 @@ const REMEMBERED: usize = 4_096;
 const FAILURES: u32 = 3;
 
 /// For how long they do, from the last failure on.
-const SUSPECT: Duration = Duration::from_secs(60);
+const SUSPECT: Duration = Duration::from_mins(1);
 
 /// For how long a source counts as one with chairs behind it, from the last authentic note on.
-const TRUSTED: Duration = Duration::from_secs(3_600);
+const TRUSTED: Duration = Duration::from_hours(1);
 
 /// Strangers' notes of one source.
 pub(crate) const SOURCE_PACE: Pace = Pace {
@@ -52,7 +52,7 @@ impl Source {
                 let [a, b, c, d, ..] = address.segments();
                 Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
             }
-            address => Self(address),
+            address @ (IpAddr::V4(_) | IpAddr::V6(_)) => Self(address),
         }
     }
 

@@ -28,7 +28,7 @@ use crate::grpc;
 const HEAD: Duration = Duration::from_secs(20);
 
 /// From a call's headers to the last byte of its answer.
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_mins(1);
 
 /// An answer is handed over in pieces of this size, so that it is seen when it is not taken.
 const PIECE: usize = 32 * 1024;

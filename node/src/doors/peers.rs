@@ -25,7 +25,7 @@ const RULES: Rules = Rules {
     most: 192,
     most_of_source: 128,
     first_call: HANDSHAKE,
-    rest: Duration::from_secs(60),
+    rest: Duration::from_mins(1),
 };
 
 /// How long a TLS handshake may take.

@@ -52,7 +52,7 @@ impl Cluster for Service {
             Ok((order, note)) => {
                 tracing::info!(order = %order.verb, signer = signer(&note), "an order");
                 match obey(&self.core, &order).await? {
-                    Ok(()) => Ok(obeyed(&self.core, &order, note)),
+                    Ok(()) => Ok(obeyed(&self.core, &order, &note)),
                     Err(why) => Err(why),
                 }
             }
@@ -295,7 +295,7 @@ fn members_in_words(status: &replica::ReplicaStatus) -> String {
     }
 }
 
-fn obeyed(core: &Core, order: &Order, note: note::SignedNote) -> Obeyed {
+fn obeyed(core: &Core, order: &Order, note: &note::SignedNote) -> Obeyed {
     let join = match order.verb {
         OrderVerb::Add { .. } => countersigned(core, note),
         OrderVerb::Voters(_)
@@ -311,7 +311,7 @@ fn obeyed(core: &Core, order: &Order, note: note::SignedNote) -> Obeyed {
 }
 
 /// The order with this node's signature, which says that it was carried out.
-fn countersigned(core: &Core, note: note::SignedNote) -> Vec<u8> {
+fn countersigned(core: &Core, note: &note::SignedNote) -> Vec<u8> {
     let mut lines: Vec<SignatureLine> = note.signatures().to_vec();
     lines.push(core.log_key.sign(note.text()));
     note::SignedNote::assemble(note.text(), lines).map_or_else(
