@@ -36,7 +36,7 @@ if [ "$want" = test ]; then
     command -v node >/dev/null || missing+=(nodejs)
     command -v npm >/dev/null || missing+=(npm)
     command -v ip >/dev/null || missing+=(iproute2)
-    command -v faketime >/dev/null || missing+=(faketime)
+    ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing+=(faketime)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -89,18 +89,25 @@ fn gap(receipts: &[Instant], from: Instant, to: Instant) -> Duration {
     longest
 }
 
-/// Every receipt in the outbox verifies under the newest bundle.
+/// Every receipt in the outbox verifies under the newest bundle. The node that is asked may be one that
+/// has just joined, and learn of the newest version a moment later.
 async fn every_receipt_verifies(stage: &Stage, connections: &Connections) {
     let fingerprint = stage.cluster.made.fingerprint;
-    let (bundle, _) = client::bundle::fetch(connections, fingerprint)
-        .await
-        .unwrap();
     let folder = stage.folder().join("newest-bundle");
-    client::bundle::write_folder(&bundle, &folder).unwrap();
     let outbox = stage.desk.outbox.disk().path();
-    let receipts = verify_receipts(outbox, &folder, fingerprint).unwrap();
-    assert_eq!(receipts.failed, Vec::<String>::new());
-    assert!(!receipts.verified.is_empty());
+    let mut failed = Vec::new();
+    let all = async || {
+        let fetched = client::bundle::fetch(connections, fingerprint).await;
+        let (bundle, _) = fetched.ok()?;
+        client::bundle::write_folder(&bundle, &folder).unwrap();
+        let receipts = verify_receipts(outbox, &folder, fingerprint).unwrap();
+        failed.clone_from(&receipts.failed);
+        (receipts.failed.is_empty() && !receipts.verified.is_empty()).then_some(())
+    };
+    let patience = Duration::from_secs(20);
+    let verified = stage.cluster.wait("all receipts to verify", patience, all);
+    let verified = verified.await;
+    assert!(verified.is_ok(), "{failed:?}");
 }
 
 async fn voters(connections: &Connections) -> BTreeSet<u64> {
@@ -520,7 +527,8 @@ async fn a_rolling_restart_fails_no_report() {
     std::fs::create_dir_all(&folder).unwrap();
     let _restarted = Restarted(folder.clone());
     for ordinal in stage.cluster.ordinals() {
-        let pid = stage.cluster.process(ordinal).unwrap().id().unwrap();
+        let id = |process: &tests::process::NodeProcess| Ok(process.id());
+        let pid = stage.cluster.process(ordinal, id).unwrap().unwrap();
         std::fs::write(folder.join(format!("n{ordinal}.first")), pid.to_string()).unwrap();
     }
     let nodes = stage.cluster.folder(1).unwrap();

@@ -1,7 +1,7 @@
 //! Each reason to refuse a note, through the whole way: it is named, and nothing that counts has moved.
 
 use caucus::{ElectionId, UnitId};
-use client::answer::{AnswerResult, Effect};
+use client::answer::{AnswerResult, Effect, Trouble};
 use client::{chair, random::SeededRandom};
 use merkle::{Hash, LeafHash};
 use note::{KeyName, SignedNote, SignerKey, UnixSeconds};
@@ -163,7 +163,13 @@ async fn a_flipped_bit_is_refused_wherever_it_is() {
     for place in 0..good.bytes().len() {
         let mut bytes = good.bytes().to_vec();
         bytes[place] ^= 1 << (place % 8);
-        let answer = carry(&stage, place % 3, &bytes).await.unwrap();
+        // Whose signatures fail is let in slowly, and told when to come back.
+        let answer = loop {
+            match carry(&stage, place % 3, &bytes).await {
+                Err(Trouble::Busy(pause)) => tokio::time::sleep(pause).await,
+                answer => break answer.unwrap(),
+            }
+        };
         let AnswerResult::Refused(refusal) = answer.result else {
             panic!("byte {place}: {answer:?}")
         };

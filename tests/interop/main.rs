@@ -45,7 +45,7 @@ async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
     let nodes = stage.cluster.made.plan.nodes.iter();
     let left = nodes.filter(|node| node.ordinal != leader);
     let urls: Vec<String> = left.map(|node| format!("https://{}", node.api)).collect();
-    std::fs::write(folder.join("nodes.txt"), urls).unwrap();
+    std::fs::write(folder.join("nodes.txt"), urls.join("\n")).unwrap();
     let authority = &stage.cluster.written.authority;
     std::fs::copy(authority, folder.join("authority.pem")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/dev/interop.sh");

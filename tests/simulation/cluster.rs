@@ -38,7 +38,8 @@ impl Cluster {
             .simulation_duration(Duration::from_mins(3))
             .tick_duration(Duration::from_micros(500))
             .min_message_latency(Duration::from_micros(100))
-            .max_message_latency(plan.latency);
+            .max_message_latency(plan.latency)
+            .tcp_capacity(4_096);
         let loss = plan.loss_millionths as f64 / 1e6;
         builder.fail_rate(loss).repair_rate(0.02);
         let mut cluster = Self {

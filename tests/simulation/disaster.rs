@@ -58,7 +58,8 @@ fn start_from(
     builder
         .rng_seed(plan.seed * 100 + choice)
         .simulation_duration(PATIENCE)
-        .tick_duration(Duration::from_millis(1));
+        .tick_duration(Duration::from_millis(1))
+        .tcp_capacity(4_096);
     let mut sim = builder.build();
     let running = Running::default();
     for (ordinal, disk) in chosen {

@@ -244,7 +244,7 @@ pub fn gate() -> Total {
     ) {
         (Ok(many), _) => many.parse().unwrap(),
         (Err(_), Ok(_)) => 3_000,
-        (Err(_), Err(_)) => 100,
+        (Err(_), Err(_)) => 12,
     };
     let first = first_fresh();
     let mut total = Total {

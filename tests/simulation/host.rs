@@ -19,6 +19,7 @@ pub fn members(nodes: u64) -> BTreeMap<u64, PeerNode> {
         name: host(ordinal),
         peer_address: format!("{}:7000", host(ordinal)),
         api_address: format!("{}:443", host(ordinal)),
+        ..PeerNode::default()
     };
     (1..=nodes)
         .map(|ordinal| (ordinal, node(ordinal)))

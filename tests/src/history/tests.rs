@@ -1,5 +1,11 @@
 //! The checker against the slow search, and against histories that were made wrong by hand.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a test with small numbers"
+)]
+
 use super::{Log, Op, Verdict, What, Written, check, linearizable_by_search};
 
 /// A generator of its own, so that a failure repeats.
@@ -132,7 +138,7 @@ fn the_checker_and_the_search_agree() {
 
 /// A few operations around a log, most of them where they belong.
 fn random(luck: &mut Luck) -> (Vec<Op>, Log) {
-    let ids: Vec<u64> = (0..1 + luck.below(3)).collect();
+    let ids: Vec<u64> = (0..=luck.below(3)).collect();
     let log = log(&ids);
     let mut ops = Vec::new();
     for id in &ids {
