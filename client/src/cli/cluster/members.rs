@@ -139,7 +139,7 @@ Example:
   tally cluster promote n4 n5 --key admin-1.key")]
 pub(crate) struct Promote {
     /// Their ids.
-    #[arg(required = true)]
+    #[arg(id = "ids", value_name = "NODE", required = true)]
     nodes: Vec<String>,
     #[command(flatten)]
     office: Office,
