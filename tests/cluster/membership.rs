@@ -129,10 +129,10 @@ async fn with_spares(stage: &Stage) -> (Spares, Connections, receipt::Manifest) 
 }
 
 fn code(error: &Error) -> &str {
-    match error {
-        Error::Refused(refused) => &refused.code,
-        other => panic!("{other}"),
-    }
+    let Error::Refused(refused) = error else {
+        panic!("{error}");
+    };
+    &refused.code
 }
 
 /// A night of reports is in, a node dies with its disk, and a spare takes its place while reports go on.

@@ -88,7 +88,7 @@ fn start_from(
             status.role == Role::Leader && status.applied == status.last_log
         });
         if let Some(leader) = leader {
-            return has(&**leader.state(), stage, promise)
+            return has(leader.state(), stage, promise)
                 .map_err(|why| format!("nodes {who:?}: {why}"));
         }
     }

@@ -6,9 +6,9 @@
 //! cargo test -p tests --test simulation -- one_seed --nocapture    with TALLY_SIMULATION_SEED=n
 //! ```
 //! repeats run n: bit for bit in a build with `RUSTFLAGS="--cfg tokio_unstable"`, without it but
-//! for the order in which tokio wakes. `fresh_seeds` takes its seeds from TALLY_SIMULATION_FIRST, or
-//! from the date, and as many as TALLY_SIMULATION_SEEDS says: a dozen by itself, thousands with
-//! TALLY_NIGHTLY=1. Seeds that once failed stand in `seeds.txt` and go first.
+//! for the order in which tokio wakes. `fresh_seeds` takes its seeds from `TALLY_SIMULATION_FIRST`, or
+//! from the date, and as many as `TALLY_SIMULATION_SEEDS` says: a dozen by itself, thousands with
+//! `TALLY_NIGHTLY=1`. Seeds that once failed stand in `seeds.txt` and go first.
 
 #![allow(
     missing_docs,
@@ -24,6 +24,10 @@
     clippy::cast_precision_loss,
     clippy::arithmetic_side_effects,
     clippy::print_stdout,
+    clippy::struct_field_names,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    clippy::needless_pass_by_value,
     missing_debug_implementations,
     reason = "a test"
 )]

@@ -101,7 +101,7 @@ pub fn run(seed: u64) -> Report {
         }
         step += 1;
         course.watch_ended(&mut cluster, healed.is_some());
-        if step % 20 == 0 {
+        if step.is_multiple_of(20) {
             watch(&mut invariants, &cluster, &mut course.violations);
         }
         if let Some(healed) = healed {
