@@ -206,7 +206,7 @@ mod tests {
 
     /// A long place, a long banner and many long groups: nothing runs off the paper or over the next column.
     /// Courier's characters are 0.6 of the type's height wide, and Helvetica's bold capitals with the spaces
-    /// between them 0.63 on the average.
+    /// between them 0.63 on the average, its small letters 0.505 in this place.
     #[test]
     fn nothing_is_cut_off_at_the_edge() {
         let long = Card {
@@ -226,7 +226,7 @@ mod tests {
             assert!(facts.clone().count() > 1);
             for (_, size, text) in facts {
                 let characters = f32::from(u16::try_from(text.len()).unwrap());
-                assert!(characters * 0.55 * size < width - 100.0, "{text}");
+                assert!(characters * 0.51 * size < width - 100.0, "{text}");
             }
             let starts: Vec<f32> = lines
                 .iter()
