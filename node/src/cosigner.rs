@@ -146,7 +146,7 @@ impl<F: Sealed> Cosigner<F> {
         };
         let at_last = memory.last.map_or(Ok(None), |last| own_root(last.size))?;
         let own = OwnRoots {
-            at_asked: if crate::mutant::is("head-unapplied") {
+            at_asked: if replica::mutant::is("head-unapplied") {
                 Some(asked.root)
             } else {
                 own_root(asked.size)?

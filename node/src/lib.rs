@@ -34,7 +34,6 @@ mod intake;
 mod keys;
 mod listeners;
 mod membership;
-mod mutant;
 mod node;
 mod open;
 mod operations;

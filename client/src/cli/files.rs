@@ -35,6 +35,18 @@ pub(crate) fn read_text(path: &Path) -> Outcome<String> {
     })
 }
 
+/// Refuses a folder that is there: what it holds stays.
+pub(crate) fn must_be_new(path: &Path) -> Outcome<()> {
+    if path.exists() {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{}` is there already", path.display()),
+        )
+        .now("give the name of a new folder"));
+    }
+    Ok(())
+}
+
 /// Makes a folder, with those above it; one that is there is left as it is.
 pub(crate) fn make_folder(path: &Path) -> Outcome<()> {
     std::fs::create_dir_all(path).map_err(|error| {

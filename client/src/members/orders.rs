@@ -62,11 +62,7 @@ impl Controls<'_> {
             let request = request.clone();
             async move { ClusterClient::new(channel).obey(request).await }
         };
-        let answer = self.connections.one(node.index, OBEY, ask).await;
-        let answer = answer.map_err(|trouble| Error::NoAnswer {
-            address: node.address.clone(),
-            trouble,
-        })?;
+        let answer = self.ask(node, ask).await?;
         match answer.result {
             Some(v1::order_response::Result::Obeyed(obeyed)) => Ok(obeyed),
             Some(v1::order_response::Result::Refused(refusal)) => {
@@ -74,6 +70,18 @@ impl Controls<'_> {
             }
             None => Err(Error::Empty),
         }
+    }
+
+    /// Asks one node.
+    async fn ask<T, F>(&self, node: Seen<'_>, ask: impl Fn(Channel) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+    {
+        let answer = self.connections.one(node.index, OBEY, ask).await;
+        answer.map_err(|trouble| Error::NoAnswer {
+            address: node.address.clone(),
+            trouble,
+        })
     }
 
     /// Gives an order to the node that leads, whichever that is by then. What it expects stays what
@@ -129,11 +137,7 @@ impl Controls<'_> {
                     .await
             }
         };
-        let answer = self.connections.one(node.index, OBEY, ask).await;
-        let answer = answer.map_err(|trouble| Error::NoAnswer {
-            address: node.address.clone(),
-            trouble,
-        })?;
+        let answer = self.ask(node, ask).await?;
         match answer.result {
             Some(v1::join_response::Result::Joined(_)) => Ok(()),
             Some(v1::join_response::Result::Refused(refusal)) => {

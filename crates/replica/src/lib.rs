@@ -30,7 +30,7 @@ mod log;
 mod machine;
 mod membership;
 mod mending;
-mod mutant;
+pub mod mutant;
 mod network;
 mod seeds;
 mod snapshot;

@@ -3,7 +3,7 @@
 
 /// Whether the named defect is to be had.
 #[cfg(feature = "mutants")]
-pub(crate) fn is(name: &str) -> bool {
+pub fn is(name: &str) -> bool {
     static NAMED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     NAMED
         .get_or_init(|| std::env::var("TALLY_MUTANT").ok())
@@ -13,6 +13,6 @@ pub(crate) fn is(name: &str) -> bool {
 
 /// No build for use has any.
 #[cfg(not(feature = "mutants"))]
-pub(crate) const fn is(_name: &str) -> bool {
+pub const fn is(_name: &str) -> bool {
     false
 }

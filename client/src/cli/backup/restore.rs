@@ -9,7 +9,8 @@ use super::{Inside, open, prove};
 use crate::backup::Keep;
 use crate::cli::args::Trust;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::Outcome;
+use crate::cli::files;
 use crate::cli::log;
 use crate::cli::output::Output;
 use crate::cli::recover::{HandedIn, Listed};
@@ -47,13 +48,7 @@ struct Restored {
 
 impl Restore {
     pub(super) fn run(self, output: Output) -> Outcome {
-        if self.out.exists() {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("`{}` is there already", self.out.display()),
-            )
-            .now("give the name of a new folder"));
-        }
+        files::must_be_new(&self.out)?;
         let restored = self.restore(output);
         if restored.is_err() {
             // What was not proven is not left lying around as if it were.

@@ -15,6 +15,7 @@ use super::list::handed_in;
 use crate::cli::args::Trust;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::files;
 use crate::cli::output::Output;
 use crate::cli::trust;
 use crate::log::archive::Archive;
@@ -58,13 +59,7 @@ const MOST_GAPS: usize = 1_000;
 
 impl Rebuild {
     pub(super) fn run(self, output: Output) -> Outcome {
-        if self.out.exists() {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("`{}` is there already", self.out.display()),
-            )
-            .now("give the name of a new folder"));
-        }
+        files::must_be_new(&self.out)?;
         let opened = trust::open_folder(&self.trust)?;
         let first = super::copy_of(None, &opened)?;
         let receipts = handed_in(&self.receipts, &opened.election, output)?;
