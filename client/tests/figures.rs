@@ -13,6 +13,11 @@ use std::time::Instant;
 use client::log::folder::Folder;
 use client::log::packed;
 use client::log::verify::verify;
+use mimalloc::MiMalloc;
+
+/// As in `tally`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Units of the night whose proportions the log has.
 const UNITS: u64 = 1_765;
