@@ -21,16 +21,21 @@ async function bundle() {
   return chosen.length > 0 ? Promise.all(chosen.map(bytesOf)) : fetched;
 }
 
-/** The bundle as a heap of files, with a list of their names beside them. */
+const get = async (address) => {
+  const answer = await fetch(address);
+  return answer.ok ? bytesOf(answer) : null;
+};
+
+/** The address of a node, as people type it. */
+function addressOf(typed) {
+  return new URL(typed.includes("://") ? typed : `https://${typed}`);
+}
+
 async function fetchBundle() {
-  const get = async (name) => {
-    const answer = await fetch(new URL(`bundle/${name}`, location.href));
-    if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-    return new Uint8Array(await answer.arrayBuffer());
-  };
-  const names = tally.fromUtf8(await get("files.txt")).split("\n").filter((name) => /^[A-Za-z0-9._-]+$/.test(name));
-  fetched = await Promise.all(names.map(get));
-  find("opened").textContent = `${fetched.length} files were taken from ${location.host}. What they are worth the fingerprint tells.`;
+  const address = addressOf(find("node").value.trim());
+  find("opened").textContent = `Asking ${address.host} \u2026`;
+  fetched = await tally.bundleFrom(address.href, get);
+  find("opened").textContent = `${fetched.length} files were taken from ${address.host}. What they are worth the fingerprint tells.`;
 }
 
 function row(result, sentence) {
@@ -92,10 +97,8 @@ find("check").addEventListener("click", check);
 find("bundle").addEventListener("change", () => {
   find("opened").textContent = `${find("bundle").files.length} files were chosen.`;
 });
-if (location.protocol.startsWith("http")) {
-  const button = find("fetch");
-  button.hidden = false;
-  button.addEventListener("click", () => fetchBundle().catch((error) => {
-    find("opened").textContent = `The bundle could not be fetched: ${error.message}. Choose its files instead.`;
-  }));
-}
+find("fetch").addEventListener("click", () => fetchBundle().catch((error) => {
+  fetched = null;
+  find("opened").textContent = `The bundle could not be taken from that node: ${error.message}. `
+    + "Open the node's address in this browser once and see whether it answers, or choose the bundle's files instead.";
+}));

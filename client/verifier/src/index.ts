@@ -7,6 +7,8 @@ export type { Election, Version } from "./election.js";
 export { isOf, parseEntry } from "./leaf.js";
 export type { Leaf } from "./leaf.js";
 export * from "./merkle.js";
+export { bundleFrom } from "./node.js";
+export type { Get } from "./node.js";
 export * from "./note.js";
 export * from "./policy.js";
 export { parseQr, parseReceipt, toProof } from "./receipt.js";

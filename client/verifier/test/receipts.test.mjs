@@ -100,6 +100,30 @@ test("a bundle that is not the pinned one, or was changed in any file, is refuse
   }
 });
 
+test("a bundle is taken from a node, and believed no more than files", async () => {
+  const served = new Map();
+  let versions = 0;
+  for (const file of files()) {
+    const isManifest = tally.fromUtf8(file).startsWith("precinct-tally/manifest/");
+    if (isManifest) versions += 1;
+    const path = isManifest ? `manifests/${versions}` : `files/${tally.hex(tally.sha256(file))}`;
+    served.set(`https://node/v1/${path}`, file);
+  }
+  assert.equal(versions, 1);
+  const list = (text) => served.set("https://node/v1/manifests", tally.utf8(text));
+  const get = async (address) => served.get(address) ?? null;
+  list('[{"version":1,"leaf":0}]');
+  const taken = await tally.bundleFrom("https://node", get);
+  assert.deepEqual(open(taken).genesis, open().genesis);
+  assert.equal(tally.verify(tally.parseReceipt(kept("good.receipt")), open(taken)).verdict.kind, "recorded");
+  served.delete([...served].find(([address, file]) => address.includes("/files/") && taken.includes(file))[0]);
+  await assert.rejects(tally.bundleFrom("https://node", get), /the node has no `\/v1\/files\//);
+  for (const wrong of ["", "{}", "[{}]", "[null]"]) {
+    list(wrong);
+    await assert.rejects(tally.bundleFrom("https://node", get), /list of manifests/, wrong);
+  }
+});
+
 test("a code is read as people type it, and a misread letter is noticed", () => {
   const prefix = tally.parseCode(PINNED);
   assert.deepEqual(tally.parseCode("fapa qm7f erb2 6sk6 t6"), prefix);
