@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gives receipts and the public log to other people's programs and prints what each accepts and refuses.
 #
-#   ops/dev/interop.sh FOLDER     *.receipt, policy.receipt.txt, nodes.txt and authority.pem, as `tests/interop` writes them
+#   ops/dev/interop.sh FOLDER     N.VERSION.receipt, policy.VERSION.txt, nodes.txt and authority.pem, as `tests/interop` writes them
 #
 # The programs come from PyPI at pinned versions, into the target directory and nowhere else. Needs
 # Python 3.12 or newer: `PYTHON` names one, else it is looked for.

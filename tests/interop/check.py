@@ -1,8 +1,8 @@
 """Receipts, given to programs of three other authors, and the public log, read by one of them: each must
 accept the good ones and refuse them changed.
 
-Called by ops/dev/interop.sh with a folder of receipts, the receipt policy, and where the log is: `nodes.txt`
-with a URL a line, and `authority.pem` for them. Prints one line a program and one a node, and fails if any
+Called by ops/dev/interop.sh with a folder of receipts, the receipt policy of each manifest version that they
+were given under, and where the log is: `nodes.txt` with a URL a line, and `authority.pem` for them. Prints one line a program and one a node, and fails if any
 program judges a receipt or a file of the log otherwise than it should.
 """
 
@@ -230,7 +230,7 @@ def read_log(base, policy, receipts):
 
 
 def main(folder):
-    policy = Policy((folder / "policy.receipt.txt").read_text())
+    policies = {path.name.split(".")[1]: Policy(path.read_text()) for path in sorted(folder.glob("policy.*.txt"))}
     texts = {path.name: path.read_text() for path in sorted(folder.glob("*.receipt"))}
     if not texts:
         sys.exit("no receipts")
@@ -240,6 +240,7 @@ def main(folder):
         accepted, refused = 0, {}
         for file, text in texts.items():
             assert Receipt(text).text() == text, file
+            policy = policies[file.split(".")[1]]
             if accepts(ask, Receipt(text), policy):
                 accepted += 1
             else:
@@ -263,7 +264,7 @@ def main(folder):
         sys.exit("no node has a log")
     receipts = {name: Receipt(text) for name, text in texts.items()}
     for base in nodes:
-        complaints, said = read_log(base, policy, receipts)
+        complaints, said = read_log(base, policies[max(policies)], receipts)
         wrong += complaints
         print(f"aics-tlog reads the log of {base}: {said}")
     if wrong:

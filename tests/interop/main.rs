@@ -11,19 +11,27 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use client::answer::Effect;
 use client::chair::Report;
+use client::connection::Connections;
+use client::members::replace::{Replacement, Successor, succeed};
+use client::members::{Controls, View};
 use merkle::LeafHash;
+use note::SignerKey;
+use receipt::leaf::{Reason, Role};
 use tests::chairs::Receipted;
+use tests::spares::{Spares, next_version, prepared};
 use tests::stage::Stage;
 
-/// Three nodes, six reports, the leader killed in between, a correction under its successor: every
-/// receipt is accepted by every program, and every changed form refused. One program reads the whole log of
-/// each node that is left, and refuses it with any file changed.
+/// Three nodes, six reports, the leader killed in between, a correction under its successor, the dead node
+/// replaced by a spare under the next manifest, two reports more: every receipt is accepted by every program
+/// under the policy of its version, and every changed form refused. One program reads the whole log of each
+/// node at work, the new one's too, and refuses it with any file changed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
-    let stage = Stage::open(6).await.unwrap();
+    let stage = Stage::open(8).await.unwrap();
     let mut receipts = Vec::new();
     for number in 0..3 {
         receipts.push(stage.report(number).await.unwrap());
@@ -36,15 +44,22 @@ async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
     receipts.push(correct(&stage, receipts.first().unwrap()).await);
     let folder = stage.folder().join("interop");
     std::fs::create_dir_all(&folder).unwrap();
-    for (number, receipted) in receipts.iter().enumerate() {
-        let file = folder.join(format!("{number}.receipt"));
-        std::fs::write(file, receipted.receipt.to_bytes()).unwrap();
+    let first_policy = stage.cluster.made.files.receipt_policy.as_bytes();
+    keep(&folder, "v1", first_policy, &receipts);
+
+    let (spares, connections, third) = replaced(&stage, leader).await;
+    let mut later = Vec::new();
+    for number in 6..8 {
+        later.push(stage.report(number).await.unwrap());
     }
-    let policy = stage.cluster.made.files.receipt_policy.as_bytes();
-    std::fs::write(folder.join("policy.receipt.txt"), policy).unwrap();
-    let nodes = stage.cluster.made.plan.nodes.iter();
-    let left = nodes.filter(|node| node.ordinal != leader);
-    let urls: Vec<String> = left.map(|node| format!("https://{}", node.api)).collect();
+    keep(&folder, "v3", third.files.first().unwrap(), &later);
+    let addresses: Vec<_> = connections.addresses().collect();
+    let view = View::of(&connections).await;
+    let urls: Vec<String> = view
+        .seen()
+        .map(|node| format!("https://{}", addresses[node.index]))
+        .collect();
+    assert_eq!(urls.len(), 3, "two that were left and the spare");
     std::fs::write(folder.join("nodes.txt"), urls.join("\n")).unwrap();
     let authority = &stage.cluster.written.authority;
     std::fs::copy(authority, folder.join("authority.pem")).unwrap();
@@ -53,6 +68,59 @@ async fn programs_of_other_authors_accept_our_receipts_and_nothing_else() {
     println!("{}", String::from_utf8_lossy(&said.stdout));
     let complaint = String::from_utf8_lossy(&said.stderr);
     assert!(said.status.success(), "{complaint}");
+    drop(spares);
+}
+
+/// Writes receipts of one manifest version and the policy that they must satisfy.
+fn keep(folder: &Path, version: &str, policy: &[u8], receipts: &[Receipted]) {
+    for (number, receipted) in receipts.iter().enumerate() {
+        let file = folder.join(format!("{number}.{version}.receipt"));
+        std::fs::write(file, receipted.receipt.to_bytes()).unwrap();
+    }
+    std::fs::write(folder.join(format!("policy.{version}.txt")), policy).unwrap();
+}
+
+/// A spare takes the place of a dead node, by orders of administrators under a version that was signed before.
+async fn replaced(stage: &Stage, dead: u64) -> (Spares, Connections, Successor) {
+    let cluster = &stage.cluster;
+    let mut spares = Spares::prepare(cluster, &[4], &stage.folder().join("spares")).unwrap();
+    let connections = spares.connect(cluster).unwrap();
+    let first = &cluster.made.content;
+    let second = next_version(cluster, first, &first.nodes, &spares.lines()).unwrap();
+    succeed(&connections, &second, &stage.desk.clock)
+        .await
+        .unwrap();
+    spares.start(4).unwrap();
+    let up = async || {
+        let view = View::of(&connections).await;
+        view.node("n4").is_ok().then_some(())
+    };
+    let patience = Duration::from_secs(20);
+    cluster.wait("the spare", patience, up).await.unwrap();
+    let replacement = Replacement {
+        out: format!("n{dead}"),
+        by: "n4".to_owned(),
+        successors: prepared(cluster, &second.manifest).unwrap(),
+        reason: Reason::parse("it does not start again").unwrap(),
+    };
+    let copy = |key: &SignerKey| SignerKey::from_secret_text(&key.to_secret_text()).unwrap();
+    let admins: Vec<_> = stage
+        .people(Role::Admin)
+        .unwrap()
+        .iter()
+        .map(copy)
+        .collect();
+    let desk = Controls {
+        connections: &connections,
+        election: &cluster.election,
+        key: admins.first().unwrap(),
+        clock: stage.desk.clock,
+    };
+    desk.replace(&replacement, &admins, |_| ()).await.unwrap();
+    let mut successors = replacement.successors.into_iter();
+    let has_left = |one: &Successor| one.manifest.nodes.iter().all(|node| node.ordinal != dead);
+    let third = successors.find(has_left).unwrap();
+    (spares, connections, third)
 }
 
 /// The first unit reports other figures.
