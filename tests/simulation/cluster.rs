@@ -202,6 +202,17 @@ impl Cluster {
             .collect()
     }
 
+    /// Whether all nodes that have a disk are up, led by one, and have applied up to `mark`.
+    pub fn reached(&self, mark: Option<u64>) -> bool {
+        let statuses = self.statuses();
+        let leader = statuses.first().and_then(|first| first.leader);
+        statuses.len() as u64 + self.wiped.len() as u64 == self.plan.nodes
+            && leader.is_some()
+            && statuses
+                .iter()
+                .all(|status| status.leader == leader && status.applied >= mark)
+    }
+
     /// Whether all nodes that have a disk are up, led by one, and have applied the same log whole.
     pub fn agrees(&self) -> bool {
         let statuses = self.statuses();

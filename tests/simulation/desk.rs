@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -222,6 +223,8 @@ impl Desk {
     /// Cosigns what this node's own disk holds, if the gate lets it.
     async fn cosign(&self, head: Head) -> Response {
         let clock = self.place.clock_ms() / 1_000;
+        let skewed = self.place.skew.load(Relaxed) != 0;
+        self.place.skewed.fetch_add(skewed.into(), Relaxed);
         let declined = Response {
             clock,
             ..Response::default()
@@ -247,6 +250,7 @@ impl Desk {
         let Ok(Answer::Signed(line)) = answer else {
             return declined;
         };
+        self.look(TreeSize::new(head.size));
         self.place
             .signed
             .lock()
@@ -265,11 +269,27 @@ impl Desk {
         }
     }
 
+    /// At the moment of a signature: the tree's last leaf is on this node's own disk. Those before
+    /// it were looked at when they were the last, or came in the same entry or snapshot.
+    fn look(&self, size: TreeSize) {
+        let Some(last) = size.last_leaf() else { return };
+        let entry = View::new(&**self.replica.state()).leaf(last).unwrap();
+        let kept = entry.is_some_and(|entry| self.place.disk.would_keep(last.get(), &entry));
+        self.place
+            .look(kept, || format!("cosigns {size} leaves with the last"));
+    }
+
+    /// A published checkpoint; of two with other roots one is a lie.
     fn keep(&self, signed: SignedCheckpoint) {
         let size = signed.checkpoint().size;
         let mut published = self.published.lock().unwrap();
         let kept = match published.remove(&size) {
             None => signed,
+            Some(known) if known.checkpoint() != signed.checkpoint() => {
+                self.place
+                    .look(false, || format!("knows two trees of {size} leaves"));
+                known
+            }
             Some(known) => signed
                 .lines()
                 .iter()
@@ -291,9 +311,12 @@ impl Desk {
     pub async fn rounds(self: Arc<Self>) {
         loop {
             sleep(Duration::from_millis(2)).await;
-            let leads = self.replica.status().role == Role::Leader;
             let size = TreeSize::new(self.replica.applied_watch().borrow().tree_size);
-            if leads && size > self.newest() && !self.round(size).await {
+            // The cheap question first: a status is put together from all metrics.
+            if size > self.newest()
+                && self.replica.status().role == Role::Leader
+                && !self.round(size).await
+            {
                 sleep(Duration::from_millis(25)).await;
             }
         }

@@ -1,13 +1,16 @@
-//! Many seeds, each in a process of its own, so that one that panics or hangs takes nobody along;
-//! two at a time. What they did is added up and printed, the last line as JSON.
+//! Many seeds, each in a process of its own, so that one that panics or hangs takes nobody along and
+//! nothing but its seed decides what it does (`entropy.c`); two at a time. What they did is added up
+//! and printed, the last line as JSON.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::nemesis::Kind;
 use crate::run::Report;
 
 /// What stands before a report on standard output.
@@ -40,10 +43,14 @@ pub struct Total {
     pub evaluations: u64,
     /// Faults done, by kind.
     pub faults: BTreeMap<String, u64>,
+    /// Those that were felt.
+    pub felt: BTreeMap<String, u64>,
     /// What they led to.
     pub effects: BTreeMap<String, u64>,
-    /// The longest time from healing to rest, in virtual milliseconds.
-    pub longest_convergence_ms: u64,
+    /// From healing to convergence, in virtual milliseconds: half of the runs, 99 of 100, all.
+    pub converged_ms: [u64; 3],
+    #[serde(skip)]
+    converged: Vec<u64>,
     /// Seeds that failed.
     pub failed: Vec<u64>,
     /// Real seconds.
@@ -67,8 +74,24 @@ struct Running {
     since: Instant,
 }
 
+/// A process whose name this is in its environment is one seed's, and runs it.
+pub const CHILD: &str = "TALLY_SIMULATION_CHILD";
+
+/// The library that takes chance from a process, compiled into `folder`.
+fn entropy(folder: &Path) -> PathBuf {
+    let library = folder.join("entropy.so");
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
+        .arg(&library)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("simulation/entropy.c"))
+        .status()
+        .expect("the C compiler that RocksDB was built with");
+    assert!(compiled.success(), "entropy.c");
+    library
+}
+
 /// Starts this very program for one seed.
-fn start(seed: u64, mutant: Option<&str>) -> Running {
+fn start(seed: u64, mutant: Option<&str>, entropy: &Path) -> Running {
     let program = std::env::current_exe().unwrap();
     let mut command = Command::new(program);
     if let Some(mutant) = mutant {
@@ -77,6 +100,8 @@ fn start(seed: u64, mutant: Option<&str>) -> Running {
     let child = command
         .args(["--exact", "one_seed", "--nocapture"])
         .env("TALLY_SIMULATION_SEED", seed.to_string())
+        .env(CHILD, "1")
+        .env("LD_PRELOAD", entropy)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -149,13 +174,15 @@ pub fn run(
     mutant: Option<&str>,
     mut enough: impl FnMut(&Ended) -> bool,
 ) {
+    let folder = tempfile::tempdir().unwrap();
+    let entropy = entropy(folder.path());
     let mut seeds = seeds.fuse();
     let mut running: Vec<Running> = Vec::new();
     loop {
         while running.len() < AT_ONCE
             && let Some(seed) = seeds.next()
         {
-            running.push(start(seed, mutant));
+            running.push(start(seed, mutant, &entropy));
         }
         if running.is_empty() {
             return;
@@ -193,9 +220,12 @@ impl Total {
         self.receipts += report.receipts;
         self.operations += report.operations;
         self.evaluations += report.evaluations;
-        self.longest_convergence_ms = self.longest_convergence_ms.max(report.converged_ms);
+        if ended.wrong.is_none() {
+            self.converged.push(report.converged_ms);
+        }
         for (from, to) in [
             (&report.faults, &mut self.faults),
+            (&report.felt, &mut self.felt),
             (&report.effects, &mut self.effects),
         ] {
             for (name, many) in from {
@@ -244,7 +274,7 @@ pub fn gate() -> Total {
     ) {
         (Ok(many), _) => many.parse().unwrap(),
         (Err(_), Ok(_)) => 3_000,
-        (Err(_), Err(_)) => 12,
+        (Err(_), Err(_)) => 100,
     };
     let first = first_fresh();
     let mut total = Total {
@@ -263,5 +293,43 @@ pub fn gate() -> Total {
         false
     });
     total.seconds = since.elapsed().as_secs();
+    total.converged.sort_unstable();
+    let last = total.converged.len().saturating_sub(1);
+    total.converged_ms = [50, 99, 100].map(|percent| {
+        let at = last * percent / 100;
+        total.converged.get(at).copied().unwrap_or_default()
+    });
     total
+}
+
+impl Total {
+    /// Faults and effects that never happened in all these runs: then nothing was shown of them.
+    pub fn never(&self) -> Vec<String> {
+        let kinds = Kind::ALL.iter().map(|kind| kind.name().to_owned());
+        let felt = kinds.filter(|name| self.felt.get(name).copied().unwrap_or_default() == 0);
+        let effects = self.effects.iter().filter(|(_, many)| **many == 0);
+        felt.chain(effects.map(|(name, _)| name.clone())).collect()
+    }
+
+    /// What people read.
+    pub fn print(&self) {
+        println!(
+            "{} seeds, {:.2} virtual hours, {} notes, {} receipts, {} operations, {} checks",
+            self.seeds,
+            self.virtual_hours,
+            self.submissions,
+            self.receipts,
+            self.operations,
+            self.evaluations
+        );
+        for (name, many) in &self.faults {
+            let felt = self.felt.get(name).copied().unwrap_or_default();
+            println!("  {name}: done {many}, felt {felt}");
+        }
+        for (name, many) in &self.effects {
+            println!("  {name}: {many}");
+        }
+        let [half, most, all] = self.converged_ms;
+        println!("  healed to converged: half within {half} ms, 99 of 100 {most} ms, all {all} ms");
+    }
 }

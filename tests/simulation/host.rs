@@ -43,8 +43,7 @@ pub async fn run(
         return std::future::pending().await;
     }
     let tracer = Arc::new(Tracer {
-        lines: Arc::clone(&place.lines),
-        node: place.ordinal,
+        place: place.clone(),
         incarnation: start,
     });
     let fresh = start == 1 || mutant("node-id-reuse");

@@ -1,10 +1,11 @@
-//! Defects on purpose, one at a time: the simulation has to find each within its seeds. Needs a
-//! build with the feature `mutants`:
+//! Defects on purpose, one at a time: the simulation has to find each within its seeds. They are in
+//! every build with debug assertions and asleep until `TALLY_MUTANT` names one to a process.
 //!
 //! ```text
-//! cargo test -p tests --test simulation --features mutants -- each_mutant_is_caught --nocapture
+//! ./ops/test --only mutants                       all of them
+//! TALLY_MUTANTS=dedupe-off ./ops/test --only mutants
 //! ```
-//! Three of them a day, all with TALLY_NIGHTLY=1, or those that TALLY_MUTANTS names.
+//! In the gate three of them a day.
 
 use serde::Serialize;
 
@@ -105,12 +106,25 @@ fn chosen() -> Vec<&'static str> {
     rotated.take(3).collect()
 }
 
+/// Debug assertions bring the defects in, so no profile that programs for use are built with has
+/// them.
+#[test]
+fn no_release_build_has_a_defect() {
+    let manifest = include_str!("../../Cargo.toml");
+    assert!(manifest.contains("[profile.release]"));
+    assert!(!manifest.contains("debug-assertions"));
+}
+
 #[test]
 fn each_mutant_is_caught() {
     let mut survivors = Vec::new();
     for mutant in chosen() {
         let caught = hunt(mutant);
-        println!("{}", serde_json::to_string(&caught).unwrap());
+        match caught.seed {
+            Some(seed) => println!("{mutant}: caught by `{}` at seed {seed}", caught.by),
+            None => println!("{mutant}: survived {} seeds", caught.seeds),
+        }
+        println!("figures {}", serde_json::to_string(&caught).unwrap());
         if caught.seed.is_none() {
             survivors.push(mutant);
         }

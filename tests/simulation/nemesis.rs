@@ -1,11 +1,12 @@
 //! The faults, and how each is done to a cluster and taken back.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 
 use replica::Role;
 
 use crate::cluster::Cluster;
-use crate::place::Order;
+use crate::place::{Order, Place};
 use crate::sim::disk::Luck;
 use crate::sim::net::host;
 
@@ -28,7 +29,8 @@ pub enum Kind {
     Partition,
     /// One node does not hear another.
     OneWay,
-    /// Five nodes in two halves that share one.
+    /// Five nodes that hear each other only through one of them: in two halves, or the leader
+    /// alone on its side and a node of the other side cut off.
     Bridge,
     /// Nodes are cut off one by one, and come back in another order.
     Swizzle,
@@ -102,7 +104,8 @@ impl Kind {
         match self {
             Self::Bounce => (5, 20),
             Self::Bridge => (2_500, 3_000),
-            Self::IsolateFollower | Self::DamagedSnapshot => (400, 1_400),
+            Self::IsolateFollower => (400, 1_400),
+            Self::DamagedSnapshot => (1_000, 1_800),
             Self::CrashLeader
             | Self::CrashFollower
             | Self::CrashAll
@@ -166,14 +169,7 @@ pub fn strike(cluster: &mut Cluster, kind: Kind, luck: &mut Luck) -> bool {
         Kind::OneWay => on(cluster.pair(luck), |(one, other)| {
             cluster.sim.partition_oneway(host(one), host(other));
         }),
-        Kind::Bridge => {
-            for left in [1, 2] {
-                for right in [4, 5] {
-                    cluster.sim.partition(host(left), host(right));
-                }
-            }
-            true
-        }
+        Kind::Bridge => on(cluster.leader(), |leader| bridge(cluster, leader, luck)),
         Kind::Swizzle => {
             let order = cluster.shuffled(luck);
             let few = 1 + luck.below(cluster.plan.nodes);
@@ -200,8 +196,27 @@ pub fn strike(cluster: &mut Cluster, kind: Kind, luck: &mut Luck) -> bool {
         Kind::ClockStep => on(cluster.anyone(luck), |node| {
             let step = [-3_600, -5, 45, 7_200, 31_536_000][luck_of(node)];
             let skew = &cluster.place(node).skew;
-            skew.store(step, std::sync::atomic::Ordering::Relaxed);
+            skew.store(step, Relaxed);
         }),
+    }
+}
+
+/// The first of the others stands between the leader and the rest.
+fn bridge(cluster: &mut Cluster, leader: u64, luck: &mut Luck) {
+    let mut others = cluster.shuffled(luck);
+    others.retain(|node| *node != leader);
+    let rest = others.split_off(1);
+    let beside = rest[0];
+    for other in &rest[1..] {
+        cluster.sim.partition(host(leader), host(*other));
+    }
+    if luck.below(2) == 0 {
+        // Neither side has a majority without the one between, and the leader has none with it.
+        cluster.isolate(beside);
+    } else {
+        for other in &rest[1..] {
+            cluster.sim.partition(host(beside), host(*other));
+        }
     }
 }
 
@@ -211,6 +226,34 @@ fn luck_of(node: u64) -> usize {
 
 fn on<T>(target: Option<T>, act: impl FnOnce(T)) -> bool {
     target.map(act).is_some()
+}
+
+/// What is counted of that sort of fault's consequences, so far in the run.
+pub fn trace(cluster: &Cluster, kind: Kind) -> u64 {
+    let sum = |of: fn(&Place) -> u64| cluster.places.iter().map(of).sum::<u64>();
+    let events = |name: &str| {
+        let lines = cluster.places[0].lines.lock().unwrap();
+        lines.iter().filter(|line| line.3.name() == name).count() as u64
+    };
+    match kind {
+        Kind::CrashLeader | Kind::CrashFollower | Kind::CrashAll | Kind::Bounce => {
+            sum(|place| place.starts.load(Relaxed))
+        }
+        Kind::IsolateLeader
+        | Kind::IsolateFollower
+        | Kind::Partition
+        | Kind::OneWay
+        | Kind::Bridge
+        | Kind::Swizzle
+        | Kind::Hold => sum(|place| place.broken.load(Relaxed)),
+        Kind::SlowDisk => sum(|place| place.disk.slow_fsyncs()),
+        Kind::DiskError => sum(|place| place.disk.failures()),
+        Kind::Wipe => sum(|place| place.turned_away.load(Relaxed)),
+        Kind::HandOver => events("leads"),
+        Kind::Snapshot => events("snapshot"),
+        Kind::ClockStep => sum(|place| place.skewed.load(Relaxed)),
+        Kind::DamagedSnapshot => sum(|place| place.damaged.load(Relaxed)),
+    }
 }
 
 /// Takes back whatever there is: cuts, crashes, slow disks, wrong clocks.

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use node::cosigner::Sealed;
+use prost::Message as _;
+use proto::raft;
 use replica::Replica;
+use replica::seams::Fact;
 use replica::trace::Event;
 
 use crate::sim::disk::{SimDisk, SimState};
@@ -78,6 +81,14 @@ pub struct Place {
     pub damaged: Arc<AtomicU64>,
     /// Whether the snapshots it sends are damaged now.
     pub damaging: Arc<AtomicU64>,
+    /// Tree heads it was asked to cosign while its clock was wrong.
+    pub skewed: Arc<AtomicU64>,
+    /// Calls to other nodes that were lost or broke.
+    pub broken: Arc<AtomicU64>,
+    /// Times its disk was looked at when it said that something is on it.
+    pub looked: Arc<AtomicU64>,
+    /// What it said to be on its disk and was not, in words.
+    pub unkept: Arc<Mutex<Vec<String>>>,
     /// The trace.
     pub lines: Lines,
 }
@@ -98,6 +109,10 @@ impl Place {
             turned_away: Arc::default(),
             damaged: Arc::default(),
             damaging: Arc::default(),
+            skewed: Arc::default(),
+            broken: Arc::default(),
+            looked: Arc::default(),
+            unkept: Arc::default(),
             lines,
         }
     }
@@ -111,6 +126,27 @@ impl Place {
     pub fn order(&self, order: Order) {
         self.orders.0.lock().unwrap().push(order);
         self.orders.1.notify_one();
+    }
+
+    /// Looks whether what the node says now is so on its disk, whatever happens to its power.
+    pub fn look(&self, kept: bool, what: impl FnOnce() -> String) {
+        self.looked.fetch_add(1, Ordering::Relaxed);
+        if !kept {
+            let what = format!(
+                "at {} µs node {} {}, and a power cut would take it",
+                now_micros(),
+                self.ordinal,
+                what()
+            );
+            self.unkept.lock().unwrap().push(what);
+        }
+    }
+
+    /// The vote that is on the disk: term and node.
+    fn kept_vote(&self) -> Option<(u64, u64)> {
+        let vote = self.disk.kept_fact(Fact::Vote)?;
+        let leader = raft::Vote::decode(vote).unwrap().leader?;
+        Some((leader.term, leader.node))
     }
 
     /// The node's clock, in milliseconds.
@@ -128,12 +164,10 @@ pub fn now_micros() -> u64 {
     turmoil::sim_elapsed().map_or(0, |elapsed| elapsed.as_micros() as u64)
 }
 
-/// Writes the trace of one incarnation.
+/// Writes the trace of one incarnation, and looks at the disk where an event says what is on it.
 pub struct Tracer {
-    /// Where.
-    pub lines: Lines,
     /// Of which node.
-    pub node: u64,
+    pub place: Place,
     /// In which incarnation.
     pub incarnation: u64,
 }
@@ -142,7 +176,18 @@ impl replica::Observer for Tracer {
     fn applied(&self, _entries: usize, _took: std::time::Duration) {}
 
     fn happened(&self, event: &Event) {
-        let line = (now_micros(), self.node, self.incarnation, *event);
-        self.lines.lock().unwrap().push(line);
+        let place = &self.place;
+        if let Event::Flushed { index, .. } = *event {
+            place.look(place.disk.wrote() >= Some(index), || {
+                format!("says that its log is flushed up to {index}")
+            });
+        }
+        if let Event::Voted { term, node, .. } = *event {
+            place.look(place.kept_vote() >= Some((term, node)), || {
+                format!("says that its vote for {node} in term {term} is flushed")
+            });
+        }
+        let line = (now_micros(), place.ordinal, self.incarnation, *event);
+        place.lines.lock().unwrap().push(line);
     }
 }

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use merkle::sha256;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_local;
 
 use crate::chairs::{self, Crowd, Seen};
 use crate::cluster::Cluster;
+use crate::course::Course;
 use crate::disaster;
 use crate::invariants::{self, Invariant, Rest};
-use crate::nemesis::{self, Counts, Fault, Kind};
+use crate::nemesis::{self, Counts};
 use crate::place::Lines;
 use crate::promises::Promises;
 use crate::sim::disk::Luck;
@@ -44,23 +46,13 @@ pub struct Report {
     pub faults: BTreeMap<String, u64>,
     /// What they led to.
     pub effects: BTreeMap<String, u64>,
-    /// The time from healing to rest.
+    /// Of those, the ones that were felt, by kind: calls broke, an fsync failed, somebody started.
+    pub felt: BTreeMap<String, u64>,
+    /// From healing until every node had applied what was acknowledged after it, in virtual
+    /// milliseconds.
     pub converged_ms: u64,
     /// What went wrong, in words.
     pub violations: Vec<String>,
-}
-
-/// What the loop keeps in mind.
-struct Course {
-    luck: Luck,
-    faults: std::collections::VecDeque<Fault>,
-    under_way: Option<Fault>,
-    /// By how much the plan is late, because a fault had to wait for somebody to be done to.
-    shift: u64,
-    counts: Counts,
-    /// The leader and its term when a follower was cut off, and until when they have to stay.
-    steady: Option<(u64, u64, u64)>,
-    violations: Vec<String>,
 }
 
 /// Runs one seed.
@@ -72,17 +64,8 @@ pub fn run(seed: u64) -> Report {
     let crowd = crowd(&plan, &stage, &cluster);
     let chairs_done = open_doors(&mut cluster, &crowd);
     let mut invariants = invariants::all();
-    let mut course = Course {
-        luck: Luck::new(seed * 7 + 3),
-        faults: plan.faults.iter().copied().collect(),
-        under_way: None,
-        shift: 0,
-        counts: Counts::new(),
-        steady: None,
-        violations: Vec::new(),
-    };
-    let mut healed = None;
-    let mut converged = None;
+    let mut course = Course::new(&plan);
+    let mut healed: Option<Healed> = None;
     let mut step = 0_u64;
     loop {
         let now = cluster.sim.elapsed().as_millis() as u64;
@@ -92,7 +75,7 @@ pub fn run(seed: u64) -> Report {
                 cluster.damage_snapshots(false);
                 cluster.sim.set_fail_rate(0.0);
                 nemesis::relieve(&mut cluster, &mut course.luck);
-                healed = Some(now);
+                healed = Some(Healed::new(now));
             }
         }
         if let Err(error) = cluster.sim.step() {
@@ -104,18 +87,19 @@ pub fn run(seed: u64) -> Report {
         if step.is_multiple_of(20) {
             watch(&mut invariants, &cluster, &mut course.violations);
         }
-        if let Some(healed) = healed {
-            if converged.is_none() && cluster.agrees() && served_since(&crowd, healed) {
-                converged = Some(now - healed);
-            }
-            if converged.is_none() && now > healed + CONVERGENCE_MS {
+        if let Some(healed) = &mut healed
+            && step.is_multiple_of(2)
+        {
+            healed.look(&cluster, &crowd);
+            if healed.converged.is_none() && now > healed.at + CONVERGENCE_MS {
                 course.violations.push(format!(
-                    "{CONVERGENCE_MS} ms after everything was healed: {:?}",
+                    "I10 {CONVERGENCE_MS} ms after everything was healed: {:?}",
                     cluster.statuses()
                 ));
                 break;
             }
-            if *chairs_done.lock().unwrap() == plan.chairs && cluster.agrees() {
+            let done = *chairs_done.lock().unwrap() == plan.chairs;
+            if done && healed.converged.is_some() && cluster.agrees() {
                 break;
             }
         }
@@ -130,6 +114,8 @@ pub fn run(seed: u64) -> Report {
         }
     }
     crowd.seen.lock().unwrap().over = true;
+    course.feel(&cluster);
+    let converged = healed.and_then(|healed| healed.converged);
     conclude(Ending {
         plan: &plan,
         stage: &stage,
@@ -158,112 +144,65 @@ fn crowd(plan: &Plan, stage: &Arc<Stage>, cluster: &Cluster) -> Crowd {
     }
 }
 
-/// The clients go to work; how many chairs are done.
+/// The clients go to work; how many chairs are done. They share a host, for each host costs the
+/// simulation something at every tick, and no fault is done to clients' hosts.
 fn open_doors(cluster: &mut Cluster, crowd: &Crowd) -> Arc<Mutex<u64>> {
     let done = Arc::new(Mutex::new(0));
-    let of = cluster.plan.chairs;
-    for number in 0..of {
-        let (crowd, done) = (crowd.clone(), Arc::clone(&done));
-        cluster.sim.client(format!("chair{number}"), async move {
-            chairs::chair(crowd, number, of).await?;
-            *done.lock().unwrap() += 1;
-            Ok(())
-        });
-    }
-    cluster
-        .sim
-        .client("repeater", chairs::repeater(crowd.clone()));
-    for number in 0..2 {
-        let crowd = crowd.clone();
-        cluster
-            .sim
-            .client(format!("reader{number}"), chairs::reader(crowd, number));
-    }
+    let (of, crowd, counted) = (cluster.plan.chairs, crowd.clone(), Arc::clone(&done));
+    cluster.sim.client("town", async move {
+        let mut all = Vec::new();
+        for number in 0..of {
+            let (crowd, done) = (crowd.clone(), Arc::clone(&counted));
+            all.push(spawn_local(async move {
+                chairs::chair(crowd, number, of).await?;
+                *done.lock().unwrap() += 1;
+                Ok::<_, Box<dyn std::error::Error>>(())
+            }));
+        }
+        all.push(spawn_local(chairs::repeater(crowd.clone())));
+        for number in 0..2 {
+            all.push(spawn_local(chairs::reader(crowd.clone(), number)));
+        }
+        for client in all {
+            client.await??;
+        }
+        Ok(())
+    });
     done
 }
 
-impl Course {
-    fn is_over(&self) -> bool {
-        self.faults.is_empty() && self.under_way.is_none()
-    }
-
-    /// Does what is due.
-    fn proceed(&mut self, cluster: &mut Cluster, crowd: &Crowd, now: u64) {
-        if let Some(fault) = self.under_way {
-            if now >= fault.until + self.shift {
-                self.take_back(cluster, crowd, fault, now);
-            }
-        } else if let Some(fault) = self.faults.front().copied()
-            && now >= fault.at + self.shift
-        {
-            if !crowd.seen.lock().unwrap().receipted.contains(&0) {
-                // Before the election is founded there is nothing to disturb.
-                self.shift = now + 1 - fault.at;
-            } else if nemesis::strike(cluster, fault.kind, &mut self.luck) {
-                self.faults.pop_front();
-                *self.counts.entry(fault.kind.name()).or_default() += 1;
-                self.under_way = Some(fault);
-                self.shift = now - fault.at;
-                if fault.kind == Kind::IsolateFollower && cluster.plan.loss_millionths == 0 {
-                    self.steady = leader_and_term(cluster)
-                        .map(|(leader, term)| (leader, term, fault.until + self.shift + 150));
-                }
-            } else if now > fault.at + self.shift + 8_000 {
-                self.violations
-                    .push(format!("nobody to do `{}` to", fault.kind.name()));
-            }
-        }
-        if let Some((leader, term, until)) = self.steady {
-            if leader_and_term(cluster) != Some((leader, term)) {
-                self.violations.push(format!(
-                    "node {leader} led in term {term}, a follower was cut off or came back, and now {:?}",
-                    leader_and_term(cluster)
-                ));
-            }
-            if now >= until {
-                self.steady = None;
-            }
-        }
-    }
-
-    fn take_back(&mut self, cluster: &mut Cluster, crowd: &Crowd, fault: Fault, now: u64) {
-        if fault.kind == Kind::Bridge {
-            let since = (now - (fault.until - fault.at)) * 1_000;
-            let seen = crowd.seen.lock().unwrap();
-            let served = |op: &tests::history::Op| op.invoked > since && op.returned.is_some();
-            if !seen.ops.iter().any(served) {
-                let lasted = fault.until - fault.at;
-                self.violations.push(format!(
-                    "two halves that share a node served nobody for {lasted} ms"
-                ));
-            }
-        }
-        cluster.damage_snapshots(fault.kind == Kind::DamagedSnapshot);
-        nemesis::relieve(cluster, &mut self.luck);
-        self.under_way = None;
-    }
-
-    /// A node ends by itself for one reason only: its disk failed.
-    fn watch_ended(&mut self, cluster: &mut Cluster, healed: bool) {
-        for node in cluster.up() {
-            let ended = cluster.place(node).ended.lock().unwrap().clone();
-            let Some(reason) = ended else { continue };
-            if !reason.contains("the disk failed") {
-                self.violations
-                    .push(format!("node {node} has ended by itself: {reason}"));
-            }
-            if healed || self.under_way.is_none() {
-                cluster.crash(node);
-                cluster.restart(node);
-            }
-        }
-    }
+/// The liveness phase: everything is healed, and has to come to rest.
+struct Healed {
+    /// When, in milliseconds.
+    at: u64,
+    /// The last entry applied anywhere when the first operation that began after it was answered.
+    mark: Option<u64>,
+    /// How long it took until all nodes were there, under one leader.
+    converged: Option<u64>,
 }
 
-fn leader_and_term(cluster: &Cluster) -> Option<(u64, u64)> {
-    let leader = cluster.leader()?;
-    let term = cluster.place(leader).replica()?.status().term;
-    Some((leader, term))
+impl Healed {
+    const fn new(at: u64) -> Self {
+        Self {
+            at,
+            mark: None,
+            converged: None,
+        }
+    }
+
+    fn look(&mut self, cluster: &Cluster, crowd: &Crowd) {
+        if self.converged.is_some() {
+            return;
+        }
+        if self.mark.is_none() && served_since(crowd, self.at) {
+            let applied = cluster.statuses().into_iter();
+            self.mark = applied.filter_map(|status| status.applied).max();
+        }
+        if self.mark.is_some() && cluster.reached(self.mark) {
+            let now = cluster.sim.elapsed().as_millis() as u64;
+            self.converged = Some(now - self.at);
+        }
+    }
 }
 
 fn served_since(crowd: &Crowd, since_ms: u64) -> bool {
@@ -354,15 +293,19 @@ fn conclude(ending: Ending<'_>) -> Report {
         receipts: promises.all.len() as u64,
         operations: seen.ops.len() as u64,
         evaluations,
-        faults: course
-            .counts
-            .iter()
-            .map(|(name, many)| ((*name).to_owned(), *many))
-            .collect(),
+        faults: named(&course.counts),
+        felt: named(&course.felt),
         effects,
         converged_ms: converged,
         violations,
     }
+}
+
+fn named(counts: &Counts) -> BTreeMap<String, u64> {
+    let counts = counts.iter();
+    counts
+        .map(|(name, many)| ((*name).to_owned(), *many))
+        .collect()
 }
 
 fn effects(
@@ -385,6 +328,12 @@ fn effects(
         ("fsyncs_failed", sum(|place| place.disk.failures())),
         ("turned_away", sum(|place| place.turned_away.load(Relaxed))),
         ("frames_damaged", sum(|place| place.damaged.load(Relaxed))),
+        ("calls_broken", sum(|place| place.broken.load(Relaxed))),
+        ("slow_fsyncs", sum(|place| place.disk.slow_fsyncs())),
+        (
+            "asked_with_wrong_clock",
+            sum(|place| place.skewed.load(Relaxed)),
+        ),
         ("laptops_cut", seen.laptops),
         ("repeats", seen.repeats),
         ("disks_looked_at", promises.looked),

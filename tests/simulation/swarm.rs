@@ -40,13 +40,22 @@ pub struct Plan {
     pub heal_at: u64,
 }
 
+/// Units of every run's election, and about the notes that are written of them.
+const UNITS: u64 = 48;
+const NOTES: u64 = 82;
+
 /// When the first fault may come: an election and the founding take their time.
 const FIRST_FAULT_MS: u64 = 1_200;
 
 /// Draws a run.
 pub fn plan(seed: u64) -> Plan {
     let mut luck = Luck::new(seed ^ 0x0074_616c_6c79);
-    let nodes = [3, 3, 5][luck.below(3) as usize];
+    // One sort of fault goes round with the seeds, so that none is left out of many.
+    let first = Kind::ALL[(seed % Kind::ALL.len() as u64) as usize];
+    let mut nodes = [3, 3, 5][luck.below(3) as usize];
+    if first == Kind::Bridge {
+        nodes = 5;
+    }
     let mut config = ReplicaConfig::new(0, seed);
     config.workplace = Workplace::InPlace;
     let (heartbeat, min, max) = [
@@ -62,18 +71,24 @@ pub fn plan(seed: u64) -> Plan {
     config.apply_entries = [1, 4, 128][luck.below(3) as usize];
     config.append_entries = [1, 64, 1_024][luck.below(3) as usize];
     config.snapshot_every = [15, 60, 5_000][luck.below(3) as usize];
-    config.keep_entries = config.snapshot_every;
-    config.snapshot_behind = config.snapshot_every + 10;
     config.proposal_deadline = Duration::from_secs(1);
+    // What a cut swallows of a connection is never sent again here, as the real network would.
+    config.snapshot_deadline = Duration::from_millis(700);
     let fsync_micros = [50..200, 400..1_500, 3_000..9_000][luck.below(3) as usize].clone();
     let latency = Duration::from_micros([300, 1_000, 4_000][luck.below(3) as usize]);
-    let mut kinds = Vec::new();
+    let mut kinds = vec![first];
     while kinds.len() < 3 {
         let kind = Kind::ALL[luck.below(Kind::ALL.len() as u64) as usize];
         if !kinds.contains(&kind) && (kind != Kind::Bridge || nodes == 5) {
             kinds.push(kind);
         }
     }
+    if kinds.contains(&Kind::DamagedSnapshot) {
+        // Whoever is cut off for a second needs one.
+        config.snapshot_every = 5;
+    }
+    config.keep_entries = config.snapshot_every;
+    config.snapshot_behind = config.snapshot_every + [3, 10][luck.below(2) as usize];
     let mut faults = Vec::new();
     let mut at = FIRST_FAULT_MS;
     for round in 0..6 {
@@ -100,16 +115,18 @@ pub fn plan(seed: u64) -> Plan {
         faults.sort_by_key(|fault| fault.kind == Kind::Wipe);
         retime(&mut faults, &mut luck, &mut at);
     }
+    let chairs = 3 + luck.below(4);
     Plan {
         seed,
         nodes,
-        units: 48,
+        units: UNITS,
         config,
         fsync_micros,
         latency,
         loss_millionths: [0, 0, 20, 100][luck.below(4) as usize],
-        chairs: 3 + luck.below(4),
-        pause_ms: 100 + luck.below(200),
+        chairs,
+        // Chairs report as long as there are faults.
+        pause_ms: (at * chairs / NOTES).saturating_sub(60).max(40),
         laptop_cuts: [0, 60][luck.below(2) as usize],
         kinds,
         faults,

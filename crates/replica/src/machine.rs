@@ -124,12 +124,12 @@ fn remembered(mut changes: ledger::Changes) -> ledger::Changes {
 }
 
 /// The command as it is, but for the mutant whose nodes each ask their own clock.
-#[cfg(not(feature = "mutants"))]
+#[cfg(not(debug_assertions))]
 const fn retimed(command: ledger::Command) -> ledger::Command {
     command
 }
 
-#[cfg(feature = "mutants")]
+#[cfg(debug_assertions)]
 #[expect(
     clippy::disallowed_methods,
     reason = "the very defect that this mutant has"

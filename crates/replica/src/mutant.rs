@@ -1,8 +1,10 @@
-//! Defects on purpose, to see that the tests notice. A build without the feature `mutants` has
-//! none of them; one with it has the defect that `TALLY_MUTANT` names.
+//! Defects on purpose, to see that the tests notice: a process has the one that `TALLY_MUTANT`
+//! names when it starts. They are compiled with debug assertions only, as tests are, and not into
+//! a release build, so no program for use has any. To tie them to a feature would compile
+//! everything above this crate twice.
 
 /// Whether the named defect is to be had.
-#[cfg(feature = "mutants")]
+#[cfg(debug_assertions)]
 pub fn is(name: &str) -> bool {
     static NAMED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     NAMED
@@ -12,7 +14,7 @@ pub fn is(name: &str) -> bool {
 }
 
 /// No build for use has any.
-#[cfg(not(feature = "mutants"))]
+#[cfg(not(debug_assertions))]
 pub const fn is(_name: &str) -> bool {
     false
 }

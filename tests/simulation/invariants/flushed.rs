@@ -1,7 +1,11 @@
 //! No receipt without k flushed copies: at the moment a receipt is believed, every one of its
-//! signers would keep the entry through a power cut (`promises.rs` looks at that moment).
+//! signers would keep the entry through a power cut (`promises.rs` looks at that moment). And the
+//! same at each step towards it: a flush that is told, a vote, a cosignature (`place.rs`, `desk.rs`).
+
+use std::sync::atomic::Ordering;
 
 use super::{Invariant, Rest};
+use crate::cluster::Cluster;
 
 #[derive(Default)]
 pub struct Flushed {
@@ -13,8 +17,19 @@ impl Invariant for Flushed {
         "no receipt without k flushed copies"
     }
 
+    fn watch(&mut self, cluster: &Cluster) -> Result<(), String> {
+        let mut unkept = cluster.places.iter().flat_map(|place| {
+            let unkept = place.unkept.lock().unwrap();
+            unkept.first().cloned()
+        });
+        unkept.next().map_or(Ok(()), Err)
+    }
+
     fn rest(&mut self, rest: &Rest<'_>) -> Result<(), String> {
-        self.evaluations += rest.promises.looked;
+        self.watch(rest.cluster)?;
+        let looked = rest.cluster.places.iter();
+        let looked = looked.map(|place| place.looked.load(Ordering::Relaxed));
+        self.evaluations += rest.promises.looked + looked.sum::<u64>();
         match rest.promises.unkept.first() {
             None => Ok(()),
             Some(first) => Err(first.clone()),

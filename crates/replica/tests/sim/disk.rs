@@ -122,6 +122,22 @@ struct Platter {
     admitted: bool,
     /// Writes that power cuts took or kept although nobody had been told of them.
     lost: u64,
+    /// The highest entry that ever came onto the platter.
+    wrote: Option<u64>,
+    /// In which entry of the log each leaf was found.
+    found: BTreeMap<u64, u64>,
+    /// Fsyncs that took longer than they should.
+    slow: u64,
+}
+
+impl Platter {
+    fn take(&mut self, write: &Write) {
+        self.log.take(write);
+        if let Write::Append(records) = write {
+            let last = records.last().map(|record| record.position.index);
+            self.wrote = self.wrote.max(last);
+        }
+    }
 }
 
 /// The disk of one host; it stays when the host's processes are gone.
@@ -146,6 +162,9 @@ impl SimDisk {
             failed: 0,
             admitted: false,
             lost: 0,
+            wrote: None,
+            found: BTreeMap::new(),
+            slow: 0,
         })))
     }
 
@@ -160,7 +179,7 @@ impl SimDisk {
         let kept = platter.luck.below(queued.len() as u64 + 1);
         platter.lost += queued.len() as u64 - kept;
         for write in queued.iter().take(kept as usize) {
-            platter.log.take(write);
+            platter.take(write);
         }
         let unsynced = std::mem::take(&mut platter.unsynced);
         let kept = platter.luck.below(unsynced.len() as u64 + 1);
@@ -203,6 +222,8 @@ impl SimDisk {
         platter.image = None;
         platter.torn = false;
         platter.admitted = false;
+        platter.wrote = None;
+        platter.found.clear();
     }
 
     /// Notes that the directory on this disk takes part in the cluster.
@@ -218,12 +239,37 @@ impl SimDisk {
     /// Whether the leaf at `index`, which is `note`, would be here after a power cut now that takes
     /// everything which was not flushed: in the state, or in an entry of the log.
     pub fn would_keep(&self, index: u64, note: &[u8]) -> bool {
-        let platter = self.lock();
+        let mut platter = self.lock();
+        let holds = |record: &Record| record.bytes.windows(note.len()).any(|part| part == note);
+        // Where it was found before it mostly still is, and a log is long.
+        let known = platter.found.get(&index);
+        if known.is_some_and(|at| platter.log.records.get(at).is_some_and(holds)) {
+            return true;
+        }
         let view = ledger::View::new(&platter.state.memory);
         let leaf = view.leaf(merkle::LeafIndex::new(index)).unwrap();
-        let mut records = platter.log.records.values().rev();
-        leaf.as_deref() == Some(note)
-            || records.any(|record| record.bytes.windows(note.len()).any(|part| part == note))
+        if leaf.as_deref() == Some(note) {
+            return true;
+        }
+        let mut records = platter.log.records.iter().rev();
+        let found = records.find(|(_, record)| holds(record)).map(|(at, _)| *at);
+        platter.found.extend(found.map(|at| (index, at)));
+        found.is_some()
+    }
+
+    /// A fact as a power cut would leave it, at least.
+    pub fn kept_fact(&self, fact: Fact) -> Option<Bytes> {
+        self.lock().log.facts.get(&fact).cloned()
+    }
+
+    /// The highest entry that ever came onto the platter, since it was empty.
+    pub fn wrote(&self) -> Option<u64> {
+        self.lock().wrote
+    }
+
+    /// How many fsyncs took longer than they should.
+    pub fn slow_fsyncs(&self) -> u64 {
+        self.lock().slow
     }
 
     /// A disk as this one would be after a power cut now that takes everything which was not
@@ -245,6 +291,9 @@ impl SimDisk {
             failed: 0,
             admitted: platter.admitted,
             lost: 0,
+            wrote: platter.wrote,
+            found: BTreeMap::new(),
+            slow: 0,
         })))
     }
 
@@ -321,6 +370,7 @@ impl Shared {
                         .extend(group.iter().map(|(write, _)| write.clone()));
                     let Range { start, end } = platter.fsync_micros;
                     let fsync = start + platter.luck.below(end.saturating_sub(start));
+                    platter.slow += u64::from(platter.slowness > 1);
                     fsync * platter.slowness
                 };
                 tokio::time::sleep(Duration::from_micros(fsync)).await;
@@ -339,7 +389,7 @@ impl Shared {
                     let mut platter = self.disk.lock();
                     let queued = std::mem::take(&mut platter.queued);
                     for write in &queued {
-                        platter.log.take(write);
+                        platter.take(write);
                     }
                 }
                 for (_, done) in group {
