@@ -208,6 +208,32 @@ impl Core {
         }
     }
 
+    /// A small file could not be made durable. What the kernel does with the pages of a failed fsync
+    /// nobody can say, so the node ends, as it does when the log fails.
+    pub(crate) fn disk_failed(&self, error: &dyn std::error::Error) {
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !reason.ends_with(&text) {
+                reason = format!("{reason}: {text}");
+            }
+            cause = error.source();
+        }
+        self.downfall.set(crate::StartError::Disk(reason));
+    }
+
+    /// Why consensus has stopped, by who must act: the disk, if it was the disk.
+    pub(crate) fn why_stopped(&self, error: &replica::Error) -> crate::StartError {
+        if let Some(reason) = self.log.stopped() {
+            return crate::StartError::Disk(reason);
+        }
+        if self.replica.storage_failed() {
+            return crate::StartError::Disk(error.to_string());
+        }
+        crate::StartError::Replica(error.to_string())
+    }
+
     /// Reads one consistent state on a thread where blocking is harmless.
     pub(crate) async fn read<T, F>(self: &Arc<Self>, work: F) -> Result<T, ReadError>
     where

@@ -72,6 +72,9 @@ pub(crate) async fn answer(core: &Arc<Core>, from: u64, asked: Asked) -> Said {
         Ok(Ok(Answer::Declined(decision))) => declined(core, from, asked, decision, nodes),
         Ok(Err(error)) => {
             tracing::error!(%error, "a question could not be decided");
+            if let cosigner::CosignError::Disk(cause) = &error {
+                core.disk_failed(cause);
+            }
             Said::Not(Refusal::Stopped)
         }
         Err(_cut_short) => Said::Not(Refusal::NotYet),

@@ -190,6 +190,7 @@ pub(crate) async fn keep(
         }
         Ok(Err(error @ KeepError::Disk(_))) => {
             tracing::error!(%error, "a published checkpoint is not on disk");
+            core.disk_failed(&error);
             false
         }
         Err(_cut_short) => false,

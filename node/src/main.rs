@@ -28,7 +28,8 @@ struct Options {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 stopped as asked; 64 the configuration or a file it names \
-cannot be used; 70 the node failed while running; 73 a port or the data directory is in use; 78 \
+cannot be used; 70 the node failed while running; 73 a port or the data directory is in use; 74 the disk failed \
+while running; 78 \
 the data directory, a key or the database is not this node's or is damaged. One sentence on \
 standard error says what to do.";
 

@@ -227,7 +227,7 @@ impl RunningNode {
     /// what is not on disk is not acknowledged, so a crash loses nothing.
     pub async fn failed(&self) -> StartError {
         tokio::select! {
-            error = self.core.replica.fatal() => StartError::Replica(error.to_string()),
+            error = self.core.replica.fatal() => self.core.why_stopped(&error),
             () = self.core.downfall.known() => {
                 self.core.downfall.take().unwrap_or(StartError::Panicked)
             }

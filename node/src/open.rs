@@ -66,13 +66,7 @@ pub(crate) fn open(
     };
     let admitted = Arc::new(Admitted::open(directory.file("admitted"))?);
     let retired = Retired::open(directory.file("retired"))?;
-    let state = Arc::new(RocksState::open(&directory)?);
-    examine(config, whoami, &public, &state)?;
-    let options = LogOptions {
-        boot: BootId::current()?,
-        observer: Arc::new(FsyncTimes(Arc::clone(metrics))),
-    };
-    let log = Arc::new(LogDb::open(&directory, &identity, options)?);
+    let (state, log) = databases(config, whoami, &public, &directory, &identity, metrics)?;
     let checkpoints =
         Checkpoints::open(&directory.root().join("checkpoints.log")).map_err(|source| {
             StartError::System {
@@ -84,13 +78,58 @@ pub(crate) fn open(
         directory,
         admitted,
         retired,
-        log,
-        state,
+        log: Arc::new(log),
+        state: Arc::new(state),
         cosigner,
         checkpoints,
         log_key: keys.log,
         incarnation: identity.incarnation,
     })
+}
+
+/// Opens both databases. The log is refused where anything in it is damaged; the state follows from the
+/// log, and a damaged one is set aside and made again.
+fn databases(
+    config: &Config,
+    whoami: &Whoami,
+    public: &PublicKeys,
+    directory: &DataDir,
+    identity: &Identity,
+    metrics: &Arc<Metrics>,
+) -> Result<(RocksState, LogDb), StartError> {
+    let examined = || -> Result<RocksState, StartError> {
+        let state = RocksState::open(directory)?;
+        examine(config, whoami, public, &state)?;
+        Ok(state)
+    };
+    let found = examined();
+    let options = LogOptions {
+        boot: BootId::current()?,
+        observer: Arc::new(FsyncTimes(Arc::clone(metrics))),
+    };
+    let log = LogDb::open(directory, identity, options)?;
+    let state = match found {
+        Err(damage) if can_be_made_again(&damage, &log)? => {
+            let kept = directory.set_state_aside()?;
+            tracing::error!(reason = %damage, kept = %kept.display(), "the state was damaged; it is made again from the log");
+            examined()?
+        }
+        found => found?,
+    };
+    let aside = u64::try_from(directory.states_set_aside()?).unwrap_or(u64::MAX);
+    metrics.states_set_aside.set(aside);
+    Ok((state, log))
+}
+
+/// Whether the state is damaged and the log, which was read whole and found sound, has every entry
+/// from the first on. A state that can be read and does not hold together is another matter: it says
+/// that something was computed wrongly, and computing it again would hide that.
+fn can_be_made_again(damage: &StartError, log: &LogDb) -> Result<bool, StartError> {
+    let damaged = matches!(
+        damage,
+        StartError::Directory(store::Error::Damaged { .. }) | StartError::Unreadable(_)
+    );
+    Ok(damaged && log.bounds()?.purged.is_none())
 }
 
 fn adopt(

@@ -60,6 +60,11 @@ pub enum StartError {
     /// What is on the disk cannot be read; the reason says what to do.
     #[error("{0}")]
     Unreadable(#[source] ledger::Fault),
+    /// The disk failed while the node ran. Nothing was acknowledged after that.
+    #[error(
+        "the disk failed: {0}; nothing more was acknowledged; look at the disk and its room, then start the node again"
+    )]
+    Disk(String),
     /// Consensus could not be started or has stopped.
     #[error("consensus has stopped: {0}")]
     Replica(String),
@@ -78,7 +83,7 @@ pub enum StartError {
 
 impl StartError {
     /// The process's exit code: 64 for what is written wrong, 73 for what is taken by others, 78
-    /// for a node that must not run with what it was given, 70 for the rest. (The numbers are
+    /// for a node that must not run with what it was given, 74 for a disk that failed, 70 for the rest. (The numbers are
     /// those of `sysexits.h`.)
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -88,6 +93,7 @@ impl StartError {
             | Self::Identity { .. }
             | Self::Broken { .. }
             | Self::Unreadable(_) => 78,
+            Self::Disk(_) => 74,
             Self::Replica(_) | Self::System { .. } | Self::Panicked => 70,
         }
     }
@@ -99,6 +105,7 @@ impl From<store::Error> for StartError {
             store::Error::Locked { .. } => Self::Locked(error),
             store::Error::ForeignDirectory { .. }
             | store::Error::Damaged { .. }
+            | store::Error::OtherVersion { .. }
             | store::Error::Stopped { .. }
             | store::Error::Misuse { .. }
             | store::Error::Disk { .. } => Self::Directory(error),

@@ -60,7 +60,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, ForwardToLeader, LinearizableReadError, RaftError};
+use openraft::errors::{
+    ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError,
+};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -363,6 +365,13 @@ impl<S: State> Replica<S> {
                 return Error::fatal("consensus ended in a panic");
             }
         }
+    }
+
+    /// Whether it was the storage, the log's or the state's, that ended this replica.
+    pub fn storage_failed(&self) -> bool {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        matches!(metrics.running_state, Err(Fatal::StorageError(_)))
     }
 
     /// Stops taking part. What was proposed and not answered is unknown to its proposer.

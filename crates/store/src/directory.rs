@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::files::{self, DurableFile};
 use crate::identity::{Identity, owner};
 use crate::options::Memory;
+use crate::state;
 
 /// The data directory of one node, locked against every other process as long as this value lives.
 ///
@@ -163,6 +164,19 @@ impl DataDir {
         })
     }
 
+    /// Moves a damaged state out of the way, for examination, and says where it is now. Only for a
+    /// node whose log has every entry from the first on: the state is made again from it.
+    ///
+    /// No [`StateStore`](crate::StateStore) of this directory may be open.
+    pub fn set_state_aside(&self) -> Result<PathBuf, Error> {
+        state::set_aside(self)
+    }
+
+    /// How many damaged states lie here.
+    pub fn states_set_aside(&self) -> Result<usize, Error> {
+        Ok(files::list(&self.damaged_path())?.len())
+    }
+
     pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }
@@ -181,6 +195,10 @@ impl DataDir {
 
     pub(crate) fn states_path(&self) -> PathBuf {
         self.root.join("state")
+    }
+
+    pub(crate) fn damaged_path(&self) -> PathBuf {
+        self.root.join("damaged")
     }
 
     fn identity_file(&self) -> DurableFile {

@@ -35,6 +35,12 @@ pub enum Error {
         /// What to do about it.
         advice: String,
     },
+    /// What is on the disk was written by another version of the node, and is whole as far as anyone can tell.
+    #[error("{what}; run the version of the node that wrote it")]
+    OtherVersion {
+        /// What was found.
+        what: String,
+    },
     /// The log stopped writing earlier and takes nothing more: end the process.
     #[error("the log writer has stopped: {reason}")]
     Stopped {
@@ -68,6 +74,10 @@ impl Error {
             what: what.into(),
             advice: advice.into(),
         }
+    }
+
+    pub(crate) fn other_version(what: impl Into<String>) -> Self {
+        Self::OtherVersion { what: what.into() }
     }
 
     pub(crate) fn misuse(what: impl Into<String>) -> Self {

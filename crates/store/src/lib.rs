@@ -13,6 +13,7 @@
 //!   CURRENT_STATE   which generation of the state is the one                [state]
 //!   state/<n>/      RocksDB: the state machine's tables
 //!   snapshots/      checkpoints on their way to other nodes
+//!   damaged/<n>/    states that could not be read, set aside
 //! ```
 //!
 //! The two databases promise different things. The **log** promises that what it has reported as

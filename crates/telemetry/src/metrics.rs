@@ -93,6 +93,8 @@ pub struct Metrics {
     pub cosignatures: NamedCounter,
     /// 1 while this node refuses to cosign until an operator acts.
     pub cosigning_stopped: Gauge,
+    /// State databases that were found damaged and set aside.
+    pub states_set_aside: Gauge,
     /// Roots that differed from this node's own.
     pub root_mismatch: Counter,
     /// Derived states that differed from this node's own at an equal position.
@@ -242,6 +244,10 @@ impl Metrics {
             cosigning_stopped: make.gauge(
                 "tally_cosigning_stopped",
                 "1 while this node refuses to cosign until an operator acts.",
+            )?,
+            states_set_aside: make.gauge(
+                "tally_states_set_aside",
+                "State databases that were found damaged at a start, kept under `damaged` in the data directory.",
             )?,
             root_mismatch: make.counter(
                 "tally_root_mismatch_total",

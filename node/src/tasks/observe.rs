@@ -8,7 +8,6 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
 
-use crate::StartError;
 use crate::core::Core;
 use crate::{grpc, membership, readiness, watchman};
 
@@ -43,8 +42,9 @@ pub(crate) async fn leaders(core: Arc<Core>, stopping: CancellationToken) {
     loop {
         tokio::select! {
             changed = status.changed() => if changed.is_err() {
-                let ended = "consensus ended by itself".to_owned();
-                return core.downfall.set(StartError::Replica(ended));
+                let what = "consensus ended by itself".to_owned();
+                let why = core.why_stopped(&replica::Error::Fatal { what });
+                return core.downfall.set(why);
             },
             () = stopping.cancelled() => return,
         }

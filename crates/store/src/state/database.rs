@@ -219,6 +219,19 @@ impl StateDb {
         &self.folder.path
     }
 
+    /// Reads every row once, so that what the disk has altered is found before anything is built on
+    /// it. The rows do not push others out of the cache.
+    pub(super) fn read_through(&self) -> Result<(), Error> {
+        for table in &self.tables {
+            let mut reading = ReadOptions::default();
+            reading.fill_cache(false);
+            let family = self.family(table)?;
+            let iterator = self.database.raw_iterator_cf_opt(family, reading);
+            self.walk(iterator, &[], &mut |_, _| ControlFlow::Continue(()))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn is_empty(&self) -> Result<bool, Error> {
         let mut empty = true;
         for table in &self.tables {
@@ -297,13 +310,10 @@ fn refuse_unknown_tables(
         .iter()
         .find(|name| *name != ALWAYS_THERE && !tables.contains(&name.as_str()));
     match unknown {
-        Some(unknown) => Err(Error::damaged(
-            format!(
-                "state `{}` has a table `{unknown}` unknown here",
-                path.display()
-            ),
-            "run the version of the node that wrote it",
-        )),
+        Some(unknown) => Err(Error::other_version(format!(
+            "state `{}` has a table `{unknown}` unknown here",
+            path.display()
+        ))),
         None => Ok(()),
     }
 }

@@ -4,6 +4,7 @@
 //! CURRENT_STATE          "tally/current-state/v1" LF  "generation" SP number LF  check
 //! state/<generation>/    one RocksDB, eight digits; only the one that CURRENT_STATE names counts
 //! state/incoming.tmp/    a snapshot on its way in
+//! damaged/<n>/           what was set aside: a pointer and a `state/` that could not be read
 //! ```
 //! The pointer is one file that is replaced as a whole, so a crash at any point of an installation leaves the
 //! old state or the new one. Everything else in `state/` is rubbish by definition and is removed at the
@@ -70,6 +71,7 @@ impl StateStore {
         };
         let path = generation_path(&folder, generation);
         let database = StateDb::open(&path, tables, &memory, false)?;
+        database.read_through()?;
         remove_all_but(&folder, &path)?;
         Ok(Self {
             folder,
@@ -153,6 +155,31 @@ impl StateStore {
 const REBUILD: &str =
     "stop the node, move the data directory away and bring the node back as a new member";
 
+/// Moves the state out of the way as it is, for examination, and says where it is now. The next
+/// [`StateStore::open`] makes an empty one, to be filled from a log that has every entry.
+///
+/// The pointer goes first: whatever a crash leaves in between, a state without its pointer is refused
+/// and set aside again, and none is ever taken for current.
+pub(crate) fn set_aside(directory: &DataDir) -> Result<PathBuf, Error> {
+    let all = directory.damaged_path();
+    make_directory(&all)?;
+    let aside = (1_u64..)
+        .map(|number| all.join(number.to_string()))
+        .find(|path| !path.exists())
+        .ok_or_else(|| Error::misuse("there is no number left for a damaged state"))?;
+    make_directory(&aside)?;
+    let pointer = directory.current_state_file();
+    for path in [pointer.path(), &directory.states_path()] {
+        let Some(name) = path.file_name().filter(|_| path.exists()) else {
+            continue;
+        };
+        fs::rename(path, aside.join(name)).map_err(|error| Error::file("move", path, error))?;
+        files::sync_directory(&aside)?;
+        files::sync_directory(directory.root())?;
+    }
+    Ok(aside)
+}
+
 /// Makes generation 1, empty. A crash leaves no pointer, and the next start begins again.
 fn make_first(
     folder: &Path,
@@ -212,13 +239,10 @@ fn read_pointer(pointer: &DurableFile) -> Result<Option<u64>, Error> {
         .and_then(|rest| rest.strip_prefix("\ngeneration "))
         .and_then(|rest| number(rest.strip_suffix('\n')?));
     generation.map(Some).ok_or_else(|| {
-        Error::damaged(
-            format!(
-                "`{}` is not a pointer of this version",
-                pointer.path().display()
-            ),
-            "run the version of the node that wrote it",
-        )
+        Error::other_version(format!(
+            "`{}` is not a pointer of this version",
+            pointer.path().display()
+        ))
     })
 }
 

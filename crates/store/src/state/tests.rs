@@ -320,3 +320,69 @@ fn a_missing_table_file_is_damage_with_advice() {
     let error = open(&folder).unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
 }
+
+/// Every file of a state's folder, with a byte in its middle changed.
+fn spoil(folder: &TempDir, ending: &str) -> usize {
+    let mut spoilt = 0;
+    for path in files::list(&folder.path().join("state/00000001")).unwrap() {
+        if path.extension().is_some_and(|found| found == ending) {
+            let mut bytes = fs::read(&path).unwrap();
+            let middle = bytes.len() / 3;
+            bytes[middle] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            spoilt += 1;
+        }
+    }
+    spoilt
+}
+
+/// A state whose rows are in table files, as after a start on a write-ahead log.
+fn in_tables() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let store = opened(&folder);
+    for n in 0..2_000 {
+        put(
+            &store.current(),
+            &format!("P-{n}"),
+            &format!("head {}", n * n),
+        );
+    }
+    drop(store);
+    drop(opened(&folder));
+    folder
+}
+
+#[test]
+fn a_flipped_bit_in_a_row_is_found_when_the_state_is_opened() {
+    let folder = in_tables();
+    assert!(spoil(&folder, "sst") > 0);
+    let error = open(&folder).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_state_set_aside_is_kept_as_it_was_and_an_empty_one_takes_its_place() {
+    let folder = in_tables();
+    spoil(&folder, "sst");
+    open(&folder).unwrap_err();
+    let directory = DataDir::lock(folder.path()).unwrap();
+    let before = files::list(&folder.path().join("state/00000001")).unwrap();
+    let aside = directory.set_state_aside().unwrap();
+    let after = files::list(&aside.join("state/00000001")).unwrap();
+    assert_eq!(before.len(), after.len());
+    assert!(aside.join("CURRENT_STATE").is_file());
+    assert_eq!(directory.states_set_aside().unwrap(), 1);
+    let store = StateStore::open(&directory, TABLES).unwrap();
+    assert!(store.current().is_empty().unwrap());
+}
+
+#[test]
+fn a_state_whose_pointer_alone_was_set_aside_before_a_crash_is_set_aside_whole() {
+    let folder = in_tables();
+    fs::remove_file(folder.path().join("CURRENT_STATE")).unwrap();
+    open(&folder).unwrap_err();
+    let directory = DataDir::lock(folder.path()).unwrap();
+    directory.set_state_aside().unwrap();
+    let store = StateStore::open(&directory, TABLES).unwrap();
+    assert!(store.current().is_empty().unwrap());
+}
