@@ -4,6 +4,12 @@
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod disaster;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod failover;

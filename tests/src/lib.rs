@@ -14,6 +14,7 @@ pub mod load;
 pub mod net;
 pub mod ports;
 pub mod process;
+pub mod program;
 pub mod spares;
 pub mod stage;
 pub mod succession;
