@@ -321,6 +321,7 @@ impl Core {
     pub(crate) fn admit(&self) -> Result<(), tonic::Status> {
         self.admitted.admit().map_err(|error| {
             tracing::error!(%error, "the admission could not be kept");
+            self.disk_failed(&error);
             tonic::Status::internal("the admission could not be kept on this node's disk")
         })
     }
@@ -493,6 +494,7 @@ impl Core {
         tracing::error!(reason, "this node has stopped cosigning");
         if let Err(error) = self.cosigner.stop(reason) {
             tracing::error!(%error, "the reason could not be kept on disk");
+            self.disk_failed(&error);
         }
     }
 }

@@ -28,10 +28,9 @@ struct Options {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 stopped as asked; 64 the configuration or a file it names \
-cannot be used; 70 the node failed while running; 73 a port or the data directory is in use; 74 the disk failed \
-while running; 78 \
-the data directory, a key or the database is not this node's or is damaged. One sentence on \
-standard error says what to do.";
+cannot be used; 70 the node failed while running; 73 a port or the data directory is in use; 74 the \
+disk failed while running; 78 the data directory, a key or the database is not this node's or is \
+damaged. One sentence on standard error says what to do.";
 
 /// Unless the configuration says otherwise: the consensus library reports every heartbeat that a
 /// dead node does not answer, which this program says once.

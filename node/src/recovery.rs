@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::{Command, Outcome};
+use ledger::{Command, LeafRef, Outcome};
 use merkle::{LeafIndex, TreeSize, leaf_hash};
 use proto::v1;
 use receipt::{Bundle, Election, Fingerprint, Leaf, Manifest, Recovered};
@@ -117,23 +117,16 @@ impl Succession {
             Some(manifest) => Command::manifest(at, entry, self.files_of(manifest)),
             None => Command::note(at, entry),
         };
-        match intake::record_first(core, command).await? {
-            Outcome::Refused { refusal, .. } => Err(other(&refusal.to_string())),
-            Outcome::Applied { leaf, .. }
-            | Outcome::AlreadyRecorded { leaf, .. }
-            | Outcome::Recorded { leaf, .. }
-            | Outcome::Corrected { leaf, .. }
-            | Outcome::Rival { leaf, .. }
-            | Outcome::Superseded { leaf, .. }
-            | Outcome::Stray { leaf, .. } => {
-                if leaf.index == index && leaf.hash == expected {
-                    wait_applied(core, index.size_with()).await;
-                    Ok(())
-                } else {
-                    Err(other("it became another leaf"))
-                }
-            }
+        let outcome = intake::record_first(core, command).await?;
+        if let Outcome::Refused { refusal, .. } = &outcome {
+            return Err(other(&refusal.to_string()));
         }
+        let as_it_was = |leaf: LeafRef| leaf.index == index && leaf.hash == expected;
+        if !outcome.leaf().is_some_and(as_it_was) {
+            return Err(other("it became another leaf"));
+        }
+        wait_applied(core, index.size_with()).await;
+        Ok(())
     }
 
     /// Ends the recovery with the version that names it. The log must be the one that it names.

@@ -27,6 +27,31 @@ mod inventory;
 mod read;
 mod write;
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 pub use inventory::{INVENTORY, Inventory, Item};
 pub use read::{Damage, Keep, ReadError, read};
 pub use write::{Facts, WriteError, write};
+
+/// The disk does not give a file or a folder, or does not take it.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} `{}`", path.display())]
+pub struct DiskError {
+    /// What was tried.
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the disk says.
+    #[source]
+    pub source: io::Error,
+}
+
+/// What the disk gave, or what was tried when it did not.
+fn disk<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, DiskError> {
+    result.map_err(|source| DiskError {
+        action,
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -2,13 +2,14 @@
 //! byte between them against the only one that can stand there. The damaged part is named.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, Read, Write as _};
+use std::path::Path;
 
 use merkle::sha256;
 
 use super::frame::{self, BLOCK};
 use super::inventory::{INVENTORY, Inventory, Item};
+use super::{DiskError, disk};
 use crate::bundle::LARGEST_FILE;
 use crate::disk::Directory;
 
@@ -30,16 +31,8 @@ pub enum Keep<'p> {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The disk does not give it, or does not take what was in it.
-    #[error("{action} `{}`", path.display())]
-    Disk {
-        /// What was tried.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the disk says.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// It is not what was written.
     #[error("{part}: {damage}")]
     Damaged {
@@ -197,12 +190,4 @@ fn damaged(part: &str, damage: Damage) -> ReadError {
         part: format!("`{part}`"),
         damage,
     }
-}
-
-fn disk<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, ReadError> {
-    result.map_err(|source| ReadError::Disk {
-        action,
-        path: path.to_owned(),
-        source,
-    })
 }

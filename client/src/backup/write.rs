@@ -12,6 +12,7 @@ use receipt::Election;
 use super::frame;
 use super::inventory::{INVENTORY, Inventory, Item, stays_inside};
 use super::read::{Keep, ReadError, read};
+use super::{DiskError, disk};
 use crate::disk::TEMPORARY;
 use crate::log::verify::Endorsed;
 
@@ -35,16 +36,8 @@ pub enum WriteError {
     #[error("`{}` is there already", .0.display())]
     Exists(PathBuf),
     /// The disk does not do it.
-    #[error("{action} `{}`", path.display())]
-    Disk {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the disk says.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A file of the folder has a name or a size that is no log's.
     #[error("`{0}` is no file of a log")]
     Foreign(String),
@@ -67,11 +60,8 @@ pub fn write(folder: &Path, file: &Path, facts: &Facts<'_>) -> Result<Inventory,
         // Whole, on the disk, and read back: from here on it may have its name.
         disk("rename", &unfinished, std::fs::rename(&unfinished, file))?;
         let above = parent(file);
-        disk(
-            "sync",
-            above,
-            File::open(above).and_then(|it| it.sync_all()),
-        )
+        let synced = File::open(above).and_then(|it| it.sync_all());
+        Ok(disk("sync", above, synced)?)
     });
     if packed.is_err() {
         let _ = std::fs::remove_file(&unfinished);
@@ -143,7 +133,7 @@ fn pack(folder: &Path, to: &Path, inventory: &Inventory) -> Result<(), WriteErro
         .truncate(true)
         .open(to);
     let mut out = BufWriter::new(disk("make", to, opened)?);
-    let mut put = |path: &str, bytes: &[u8]| {
+    let mut put = |path: &str, bytes: &[u8]| -> Result<(), WriteError> {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let header = frame::header(path, size).ok_or_else(|| WriteError::Foreign(path.into()))?;
         let zeros = frame::END.get(..frame::padding(size)).unwrap_or_default();
@@ -160,15 +150,7 @@ fn pack(folder: &Path, to: &Path, inventory: &Inventory) -> Result<(), WriteErro
     disk("write", to, out.write_all(&frame::END))?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error);
     let file = disk("write", to, file)?;
-    disk("sync", to, file.sync_all())
-}
-
-fn disk<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, WriteError> {
-    result.map_err(|source| WriteError::Disk {
-        action,
-        path: path.to_owned(),
-        source,
-    })
+    Ok(disk("sync", to, file.sync_all())?)
 }
 
 /// The folder that a file is in.

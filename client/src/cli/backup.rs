@@ -168,7 +168,7 @@ impl Verify {
 /// Reads a backup whole; what is damaged in it is named.
 fn open(file: &Path, keep: Keep<'_>) -> Outcome<Inventory> {
     read(file, keep).map_err(|error| match &error {
-        ReadError::Disk { .. } => {
+        ReadError::Disk(_) => {
             Failure::new(Exit::Usage, format!("cannot read `{}`", file.display())).because(&error)
         }
         ReadError::Damaged { .. } => Failure::new(

@@ -39,7 +39,7 @@ fn save(fixture: &Fixture, log: &Path, file: &Path) -> Result<Inventory, WriteEr
 fn refused(file: &Path) -> (String, Damage) {
     match read(file, Keep::Nothing).unwrap_err() {
         ReadError::Damaged { part, damage } => (part, damage),
-        error @ ReadError::Disk { .. } => panic!("{error}"),
+        error @ ReadError::Disk(_) => panic!("{error}"),
     }
 }
 

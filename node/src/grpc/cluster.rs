@@ -103,21 +103,14 @@ impl Cluster for Service {
         let SucceedRequest { manifest, files } = request.into_inner();
         let files = files.into_iter().map(Vec::from).collect();
         let command = Command::manifest(self.core.clock.millis(), manifest, files);
-        let result = match intake::record(&self.core, command).await? {
-            Outcome::Refused { refusal, .. } => {
-                succeed_response::Result::Refused(Refusal::from(&refusal))
-            }
-            Outcome::Applied { leaf, .. }
-            | Outcome::AlreadyRecorded { leaf, .. }
-            | Outcome::Recorded { leaf, .. }
-            | Outcome::Corrected { leaf, .. }
-            | Outcome::Rival { leaf, .. }
-            | Outcome::Superseded { leaf, .. }
-            | Outcome::Stray { leaf, .. } => succeed_response::Result::LeafIndex(leaf.index.get()),
+        let outcome = intake::record(&self.core, command).await?;
+        let result = if let Outcome::Refused { refusal, .. } = &outcome {
+            Some(succeed_response::Result::Refused(Refusal::from(refusal)))
+        } else {
+            let leaf = outcome.leaf();
+            leaf.map(|leaf| succeed_response::Result::LeafIndex(leaf.index.get()))
         };
-        Ok(Response::new(SucceedResponse {
-            result: Some(result),
-        }))
+        Ok(Response::new(SucceedResponse { result }))
     }
 }
 

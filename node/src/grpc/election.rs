@@ -138,6 +138,7 @@ impl Election for Service {
         self.core.stop_cosigning(&sentence);
         self.core.retired.retire(&sentence).map_err(|error| {
             tracing::error!(%error, "that the log is over could not be kept on disk");
+            self.core.disk_failed(&error);
             Status::internal("this node has stopped, but could not keep that on its disk")
         })?;
         Ok(Response::new(RetireResponse {}))

@@ -108,11 +108,11 @@ async fn furthest_first(sources: Vec<Source>, election: &Election) -> Vec<Source
 fn failure(error: &WriteError) -> Failure {
     let exit = match error {
         WriteError::Exists(_) => Exit::Usage,
-        WriteError::Disk { .. } | WriteError::Foreign(_) | WriteError::ReadBack(_) => Exit::Failed,
+        WriteError::Disk(_) | WriteError::Foreign(_) | WriteError::ReadBack(_) => Exit::Failed,
     };
     let now = match error {
         WriteError::Exists(_) => "a backup is never written over: give another name",
-        WriteError::Disk { .. } | WriteError::Foreign(_) | WriteError::ReadBack(_) => {
+        WriteError::Disk(_) | WriteError::Foreign(_) | WriteError::ReadBack(_) => {
             "there is no backup of this name; save it again, on another disk if this one fails"
         }
     };
