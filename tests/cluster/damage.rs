@@ -6,6 +6,7 @@
 //! keys, certificates, configuration                  refused, 64
 //! the state, its pointer                             set aside, and made again from the log
 //! RocksDB's own IDENTITY, snapshots, an older mark   no matter: nothing is decided by them
+//! checkpoints.log                                    what is damaged is cut off; the others have it
 //! ```
 //! Files of a snapshot on the wire are held against their hashes in the tests of `replica`; an old copy of
 //! the whole directory is the business of the membership tests.
@@ -14,8 +15,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use tests::figures::Figures;
 use tests::stage::Stage;
+
+use super::identity::copy;
 
 /// What is done to a file, or to the newest file with an ending.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +88,7 @@ struct Bench {
 impl Bench {
     async fn set_up() -> Bench {
         const REPORTS: u64 = 12;
-        let mut stage = Stage::open(REPORTS + 4).await.unwrap();
+        let stage = Stage::open(REPORTS + 4).await.unwrap();
         for n in 0..12 {
             stage.report(n).await.unwrap();
         }
@@ -151,7 +154,7 @@ impl Bench {
         let size = self.size;
         let ended = || {
             let printed = fs::read_to_string(&log).unwrap_or_default();
-            let lines = printed[before..].lines();
+            let lines = printed.get(before..).unwrap_or_default().lines();
             let said: Vec<String> = lines
                 .filter(|line| line.starts_with("tally-node: "))
                 .map(str::to_owned)
@@ -185,6 +188,14 @@ impl Bench {
         }
     }
 
+    fn figures(&self, scenario: &'static str) {
+        Figures::of(scenario)
+            .count("rows", self.rows)
+            .count("refused", self.refused)
+            .count("rebuilt", self.rebuilt)
+            .print();
+    }
+
     /// The metric that an alert asks for.
     async fn tells_of_it(&self, what: &str) {
         let operations = self.stage.cluster.operations(1).unwrap();
@@ -200,19 +211,6 @@ enum End {
     Ended(i32, Vec<String>),
 }
 use End::{Ended, Serves};
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
 
 /// The largest file with this ending, or of this beginning, in a folder of the data directory.
 fn file_in(node: &Path, folder: &str, part: &str) -> PathBuf {
@@ -283,11 +281,23 @@ async fn a_damaged_log_or_mark_is_refused() {
     bench
         .row(&kept, "IDENTITY of the log", inflict, Starts)
         .await;
+    small_files(&mut bench, &kept, &fresh).await;
+
+    // The others went on meanwhile, and the directory as it was is taken back.
+    bench.stage.report(13).await.unwrap();
+    bench.put_back(&kept);
+    bench.stage.cluster.start_node(1).unwrap();
+    bench.stage.cluster.settled(bench.size + 1).await.unwrap();
+    bench.figures("damage to the log and small files");
+}
+
+/// What lies beside the databases.
+async fn small_files(bench: &mut Bench, kept: &Path, fresh: &Path) {
     for file in ["log.mark", "identity", "cosigner.state"] {
         for harm in [Harm::Flip, Harm::Zero, Harm::Cut, Harm::Delete] {
             let what = format!("{file}, {harm:?}");
             let inflict = |node: &Path| harm.inflict(&node.join("data").join(file));
-            bench.row(&kept, &what, inflict, Refuses(78)).await;
+            bench.row(kept, &what, inflict, Refuses(78)).await;
         }
     }
     // A mark is a lower bound, so an older one says less and nothing wrong.
@@ -295,24 +305,20 @@ async fn a_damaged_log_or_mark_is_refused() {
         let mark = "data/log.mark";
         fs::copy(fresh.join(mark), node.join(mark)).unwrap();
     };
-    bench.row(&kept, "an older mark", inflict, Starts).await;
+    bench.row(kept, "an older mark", inflict, Starts).await;
+    // What is published is checked when it is read, and the others have it.
+    for harm in [Harm::Flip, Harm::Cut, Harm::Delete] {
+        let what = format!("checkpoints.log, {harm:?}");
+        let inflict = |node: &Path| harm.inflict(&node.join("data/checkpoints.log"));
+        bench.row(kept, &what, inflict, Starts).await;
+    }
     for file in ["log.key", "cosigner.key", "node.toml"] {
         for harm in [Harm::Zero, Harm::Cut, Harm::Delete] {
             let what = format!("{file}, {harm:?}");
             let inflict = |node: &Path| harm.inflict(&node.join(file));
-            bench.row(&kept, &what, inflict, Refuses(64)).await;
+            bench.row(kept, &what, inflict, Refuses(64)).await;
         }
     }
-
-    // The others went on meanwhile, and the directory as it was is taken back.
-    bench.stage.report(13).await.unwrap();
-    bench.put_back(&kept);
-    bench.stage.cluster.start_node(1).unwrap();
-    bench.stage.cluster.settled(bench.size + 1).await.unwrap();
-    println!(
-        "figures {}",
-        json!({ "scenario": "damage to log and small files", "rows": bench.rows, "refused": bench.refused })
-    );
 }
 
 /// Every harm to the state is mended from the log, with the damaged state kept, a metric and an alarm; where
@@ -320,6 +326,7 @@ async fn a_damaged_log_or_mark_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_state_is_made_again_from_the_log() {
     let mut bench = Bench::set_up().await;
+    let fresh = bench.keep("fresh");
     assert!(matches!(bench.start().await, Serves));
     bench.stage.report(12).await.unwrap();
     bench.size += 1;
@@ -360,10 +367,15 @@ async fn a_damaged_state_is_made_again_from_the_log() {
         let _ = fs::remove_dir_all(node.join("data/snapshots"));
     };
     bench.row(&kept, "the snapshots", inflict, Starts).await;
-    println!(
-        "figures {}",
-        json!({ "scenario": "damage to the state", "rows": bench.rows, "rebuilt": bench.rebuilt, "refused": bench.refused })
-    );
+    // A state follows from the log: an older one is brought up to it.
+    let older = |node: &Path| {
+        fs::remove_dir_all(node.join("data/state")).unwrap();
+        copy(&fresh.join("data/state"), &node.join("data/state"));
+        let pointer = "data/CURRENT_STATE";
+        fs::copy(fresh.join(pointer), node.join(pointer)).unwrap();
+    };
+    bench.row(&kept, "an older state", older, Starts).await;
+    bench.figures("damage to the state");
 }
 
 /// What no checksum can see: a row that is whole and says something else. The node finds that its tables do
@@ -405,8 +417,5 @@ async fn a_wrong_row_below_the_checksums_stops_its_node() {
     };
     bench.row(&kept, "another leaf", rewrite, Refuses(78)).await;
     bench.stage.report(12).await.unwrap();
-    println!(
-        "figures {}",
-        json!({ "scenario": "a wrong row below the checksums", "rows": bench.rows, "refused": bench.refused })
-    );
+    bench.figures("a wrong row below the checksums");
 }

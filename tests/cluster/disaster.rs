@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,10 @@ use client::outbox::EntryName;
 use receipt::Leaf;
 use serde_json::json;
 use tests::audit::verify_receipts;
-use tests::cluster::Cluster;
+use tests::cluster::{Cluster, beside_this_program};
 use tests::ports;
-use tests::program::{Answer, Program, tally};
+use tests::process::NodeProcess;
+use tests::program::{Answer, tally};
 use tests::stage::Stage;
 
 /// The words of a command line.
@@ -64,7 +66,7 @@ fn addresses(stage: &Stage, only: Option<u64>) -> String {
 }
 
 /// Kills a node and takes its disk.
-async fn lose(stage: &mut Stage, ordinal: u64) {
+async fn lose(stage: &Stage, ordinal: u64) {
     stage.cluster.kill(ordinal).await.unwrap();
     let data = stage.cluster.folder(ordinal).unwrap().join("data");
     std::fs::remove_dir_all(data).unwrap();
@@ -72,18 +74,19 @@ async fn lose(stage: &mut Stage, ordinal: u64) {
 
 /// New nodes that run for the recovered log.
 struct Again {
-    nodes: Vec<Program>,
+    nodes: Vec<NodeProcess>,
     addresses: String,
     bundle: PathBuf,
     connections: Connections,
 }
 
 /// The version that goes on from a copy, new nodes for it, and the copy's leaves on them.
-async fn go_on(stage: &Stage, copy: Option<&Path>) -> Again {
+async fn go_on(stage: &Stage, copy: &Path) -> Again {
     let cluster = &stage.cluster;
     let folder = stage.folder().join("recovery");
     let mut manifest = Words::of("recover manifest")
         .with("--origin", "tally.example/rehearsal-2028/r2")
+        .with("--from", copy)
         .with("--out", &folder)
         .with("--development", &cluster.written.folder)
         .with("--bundle", &cluster.written.bundle)
@@ -96,14 +99,16 @@ async fn go_on(stage: &Stage, copy: Option<&Path>) -> Again {
     for node in ports.chunks(3) {
         manifest = manifest.with("--node", node.join(","));
     }
-    if let Some(copy) = copy {
-        manifest = manifest.with("--from", copy);
-    }
     let written = manifest.done().await;
+    let binary = beside_this_program("tally-node").unwrap();
     let nodes = written
         .list("node_configs")
         .iter()
-        .map(|config| Program::node(Path::new(config.as_str().unwrap()), &[]).unwrap())
+        .map(|config| {
+            let config = Path::new(config.as_str().unwrap());
+            let log = config.with_file_name("node.log");
+            NodeProcess::start(&[], &binary, config, &log).unwrap()
+        })
         .collect();
     let api: Vec<String> = ports.iter().step_by(3).cloned().collect();
     let known: Vec<NodeAddress> = api
@@ -126,14 +131,13 @@ async fn go_on(stage: &Stage, copy: Option<&Path>) -> Again {
             .then_some(())
     });
     all_answer.await.unwrap();
-    let mut start = Words::of("recover start")
+    Words::of("recover start")
+        .with("--from", copy)
         .at(cluster, &again.addresses)
         .with("--bundle", &again.bundle)
-        .pinned(cluster);
-    if let Some(copy) = copy {
-        start = start.with("--from", copy);
-    }
-    start.done().await;
+        .pinned(cluster)
+        .done()
+        .await;
     again
 }
 
@@ -193,6 +197,62 @@ fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap()
 }
 
+/// Saves a backup while these units report; how many leaves it has, and how long it took.
+async fn save_while(stage: &Stage, file: &Path, reports: Range<usize>) -> (u64, u64) {
+    let saving = Instant::now();
+    let save = Words::of("backup save")
+        .with("--out", file)
+        .at(&stage.cluster, &addresses(stage, None))
+        .pinned(&stage.cluster)
+        .done();
+    let reporting = async {
+        for n in reports {
+            stage.report(n).await.unwrap();
+        }
+    };
+    let (saved, ()) = tokio::join!(save, reporting);
+    (saved.number("leaves").unwrap(), milliseconds(saving))
+}
+
+/// A chair has signed her report, and it never leaves her machine.
+fn keep_unsent(stage: &Stage, n: usize) {
+    let unsent = stage.note(n).unwrap();
+    let leaf = Leaf::parse(&unsent).unwrap();
+    let name = EntryName::new(leaf.unit().unwrap().as_str(), &leaf.header().unwrap().id);
+    stage.desk.outbox.keep(&name, unsent.bytes()).unwrap();
+}
+
+/// The only receipt of a unit is lost, too.
+fn lose_receipt(outbox: &Path, unit: &str) {
+    let entries = std::fs::read_dir(outbox).unwrap();
+    let lost: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "receipt"))
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(&format!("{unit}."))
+        })
+        .collect();
+    assert_eq!(lost.len(), 1);
+    std::fs::remove_file(&lost[0]).unwrap();
+}
+
+/// How many leaves a copy has, as `log verify` proves them.
+async fn verified_leaves(stage: &Stage, copy: &Path) -> u64 {
+    let judged = Words::of("log verify")
+        .with("--from", copy)
+        .pinned(&stage.cluster)
+        .done()
+        .await;
+    judged.number("leaves").unwrap()
+}
+
+/// The notes of the first `count` units, byte for byte.
+fn notes(stage: &Stage, count: usize) -> Vec<Vec<u8>> {
+    let note = |n| stage.note(n).unwrap().bytes().to_vec();
+    (0..count).map(note).collect()
+}
+
 /// A backup is taken while reports come in; more come after it; a last one never leaves the chair's
 /// machine. Then every disk is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,35 +261,19 @@ async fn a_backup_under_load_and_then_every_disk_is_lost() {
     const DURING: usize = 8;
     const AFTER: usize = 4;
     const REPORTS: usize = BEFORE + DURING + AFTER;
-    let mut stage = Stage::open(24).await.unwrap();
+    let stage = Stage::open(24).await.unwrap();
     for n in 0..BEFORE {
         stage.report(n).await.unwrap();
     }
     let file = stage.folder().join("night.tar");
-    let saving = Instant::now();
-    let save = Words::of("backup save")
-        .with("--out", &file)
-        .at(&stage.cluster, &addresses(&stage, None))
-        .pinned(&stage.cluster)
-        .done();
-    let reports = async {
-        for n in BEFORE..BEFORE + DURING {
-            stage.report(n).await.unwrap();
-        }
-    };
-    let (saved, ()) = tokio::join!(save, reports);
-    let save_ms = milliseconds(saving);
-    let held = saved.number("leaves").unwrap();
+    let (held, save_ms) = save_while(&stage, &file, BEFORE..BEFORE + DURING).await;
     assert!(held > u64::try_from(BEFORE).unwrap());
     for n in BEFORE + DURING..REPORTS {
         stage.report(n).await.unwrap();
     }
-    let unsent = stage.note(REPORTS).unwrap();
-    let leaf = Leaf::parse(&unsent).unwrap();
-    let name = EntryName::new(leaf.unit().unwrap().as_str(), &leaf.header().unwrap().id);
-    stage.desk.outbox.keep(&name, unsent.bytes()).unwrap();
+    keep_unsent(&stage, REPORTS);
     for ordinal in stage.cluster.ordinals() {
-        lose(&mut stage, ordinal).await;
+        lose(&stage, ordinal).await;
     }
 
     // No cluster is left, and the file proves itself.
@@ -256,14 +300,12 @@ async fn a_backup_under_load_and_then_every_disk_is_lost() {
     assert_eq!(restored.number("unaccounted").unwrap(), 0);
     assert_eq!(restored.list("waiting").len(), 1);
 
-    let again = go_on(&stage, Some(&copy)).await;
+    let again = go_on(&stage, &copy).await;
     let refilled = again.refill(&stage).await;
     let restore_ms = milliseconds(restoring);
     let sent = refilled.number("sent").unwrap();
     assert_eq!(sent, all - held + 1);
-    let notes: Vec<Vec<u8>> = (0..=REPORTS)
-        .map(|n| stage.note(n).unwrap().bytes().to_vec())
-        .collect();
+    let notes = notes(&stage, REPORTS + 1);
     let leaves = again.holds_each_once(&notes).await;
     assert_eq!(leaves, REPORTS + 3, "two manifests and every report");
     receipts_hold(&stage, &again.bundle, REPORTS);
@@ -285,7 +327,7 @@ async fn a_backup_under_load_and_then_every_disk_is_lost() {
 async fn every_disk_is_lost_and_there_is_no_backup() {
     const REPORTS: usize = 8;
     const GAP: u64 = 5;
-    let mut stage = Stage::open(10).await.unwrap();
+    let stage = Stage::open(10).await.unwrap();
     let mut gap_of = None;
     for n in 0..REPORTS {
         let receipted = stage.report(n).await.unwrap();
@@ -294,21 +336,11 @@ async fn every_disk_is_lost_and_there_is_no_backup() {
         }
     }
     for ordinal in stage.cluster.ordinals() {
-        lose(&mut stage, ordinal).await;
+        lose(&stage, ordinal).await;
     }
     let outbox = stage.desk.outbox.disk().path().to_owned();
     let unit = gap_of.unwrap();
-    let lost: Vec<PathBuf> = std::fs::read_dir(&outbox)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "receipt"))
-        .filter(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with(&format!("{unit}."))
-        })
-        .collect();
-    assert_eq!(lost.len(), 1);
-    std::fs::remove_file(&lost[0]).unwrap();
+    lose_receipt(&outbox, &unit);
 
     let begun = Instant::now();
     let copy = stage.folder().join("copy");
@@ -321,12 +353,7 @@ async fn every_disk_is_lost_and_there_is_no_backup() {
         .await;
     assert_eq!(rebuilt.number("leaves").unwrap(), GAP);
     assert_eq!(rebuilt.list("gaps"), [json!(GAP)]);
-    let judged = Words::of("log verify")
-        .with("--from", &copy)
-        .pinned(&stage.cluster)
-        .done()
-        .await;
-    assert_eq!(judged.number("leaves").unwrap(), GAP);
+    assert_eq!(verified_leaves(&stage, &copy).await, GAP);
     let listed = Words::of("recover list")
         .with("--from", &copy)
         .with("--receipts", &outbox)
@@ -346,12 +373,10 @@ async fn every_disk_is_lost_and_there_is_no_backup() {
         "the chair still has the note"
     );
 
-    let again = go_on(&stage, Some(&copy)).await;
+    let again = go_on(&stage, &copy).await;
     let refilled = again.refill(&stage).await;
     assert_eq!(refilled.number("sent").unwrap(), behind + 1);
-    let notes: Vec<Vec<u8>> = (0..REPORTS)
-        .map(|n| stage.note(n).unwrap().bytes().to_vec())
-        .collect();
+    let notes = notes(&stage, REPORTS);
     again.holds_each_once(&notes).await;
     receipts_hold(&stage, &again.bundle, REPORTS - 1);
     again.end().await;
@@ -369,15 +394,15 @@ async fn every_disk_is_lost_and_there_is_no_backup() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_of_three_disks_are_lost() {
     const REPORTS: usize = 7;
-    let mut stage = Stage::open(8).await.unwrap();
+    let stage = Stage::open(8).await.unwrap();
     for n in 0..REPORTS {
         stage.report(n).await.unwrap();
     }
     let all = u64::try_from(REPORTS).unwrap() + 1;
     stage.cluster.settled(all).await.unwrap();
     stage.cluster.kill(2).await.unwrap();
-    lose(&mut stage, 1).await;
-    lose(&mut stage, 3).await;
+    lose(&stage, 1).await;
+    lose(&stage, 3).await;
     stage.cluster.start_node(2).unwrap();
     let survivor = addresses(&stage, Some(2));
     stage
@@ -403,7 +428,7 @@ async fn two_of_three_disks_are_lost() {
         .pinned(&stage.cluster)
         .done()
         .await;
-    let again = go_on(&stage, Some(&copy)).await;
+    let again = go_on(&stage, &copy).await;
     let refilled = again.refill(&stage).await;
     assert_eq!(refilled.number("sent").unwrap(), 0, "nothing was lost");
     let retired = Words::of("recover retire")
@@ -413,9 +438,7 @@ async fn two_of_three_disks_are_lost() {
         .done()
         .await;
     assert_eq!(retired.list("retired").len(), 1);
-    let notes: Vec<Vec<u8>> = (0..REPORTS)
-        .map(|n| stage.note(n).unwrap().bytes().to_vec())
-        .collect();
+    let notes = notes(&stage, REPORTS);
     again.holds_each_once(&notes).await;
     receipts_hold(&stage, &again.bundle, REPORTS);
     again.end().await;

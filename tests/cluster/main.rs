@@ -8,8 +8,6 @@ mod damage;
 #[cfg(test)]
 mod disaster;
 #[cfg(test)]
-mod disk;
-#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod failover;

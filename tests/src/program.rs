@@ -1,52 +1,12 @@
-//! Programs of ours started as anybody starts them: a node with variables of its own, and one call of
-//! `tally` whose answer is JSON.
+//! One call of the program `tally`, as people type it, whose answer is read as JSON.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use crate::cluster::beside_this_program;
-
-/// A node that was started by its configuration alone. Dropping it kills the process.
-#[derive(Debug)]
-pub struct Program {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Program {
-    /// Starts a node; what it prints goes to `node.log` beside its configuration.
-    pub fn node(config: &Path, variables: &[(&str, &Path)]) -> anyhow::Result<Self> {
-        let log = config.with_file_name("node.log");
-        let output = File::options().create(true).append(true).open(&log)?;
-        let child = Command::new(beside_this_program("tally-node")?)
-            .arg("--config")
-            .arg(config)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .context("start a node")?;
-        Ok(Self { child, log })
-    }
-
-    /// Waits for the process to end by itself; also answers what it printed.
-    pub async fn ended(mut self) -> anyhow::Result<(ExitStatus, String)> {
-        let status = self.child.wait().await?;
-        Ok((status, std::fs::read_to_string(self.log)?))
-    }
-
-    /// SIGKILL.
-    pub async fn kill(mut self) -> anyhow::Result<()> {
-        self.child.kill().await.context("kill the node")
-    }
-}
 
 /// What a call of `tally --json` came to.
 #[derive(Debug, Clone)]

@@ -163,10 +163,13 @@ const REBUILD: &str =
 pub(crate) fn set_aside(directory: &DataDir) -> Result<PathBuf, Error> {
     let all = directory.damaged_path();
     make_directory(&all)?;
-    let aside = (1_u64..)
-        .map(|number| all.join(number.to_string()))
-        .find(|path| !path.exists())
-        .ok_or_else(|| Error::misuse("there is no number left for a damaged state"))?;
+    // Above every number there is: what somebody has moved away does not give its number back.
+    let taken = files::list(&all)?;
+    let numbers = taken
+        .iter()
+        .filter_map(|path| number(path.file_name()?.to_str()?));
+    let next = numbers.max().unwrap_or_default().saturating_add(1);
+    let aside = all.join(next.to_string());
     make_directory(&aside)?;
     let pointer = directory.current_state_file();
     for path in [pointer.path(), &directory.states_path()] {
