@@ -2,6 +2,10 @@
 //! what a stranger could check.
 
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod clocks;
 #[cfg(test)]
 mod damage;
@@ -11,6 +15,8 @@ mod disaster;
 mod doors;
 #[cfg(test)]
 mod failover;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod http_door;
 #[cfg(test)]
@@ -25,6 +31,8 @@ mod membership;
 mod network;
 #[cfg(test)]
 mod over_http;
+#[cfg(test)]
+mod overload;
 #[cfg(test)]
 mod public_log;
 #[cfg(test)]
