@@ -217,6 +217,7 @@ async fn members(connections: &Connections) -> Result<BTreeMap<u64, v1::Member>,
                 name: own.name.clone(),
                 peer_address: own.peer_address.clone(),
                 api_address: own.api_address.clone(),
+                incarnation: status.incarnation.clone(),
             },
         );
     }

@@ -297,7 +297,7 @@ pub(crate) fn trouble(status: &tonic::Status) -> Trouble {
 fn pause_asked(status: &tonic::Status) -> Duration {
     status
         .metadata()
-        .get("retry-after-ms")
+        .get("grpc-retry-pushback-ms")
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .map_or(BUSY, Duration::from_millis)
 }
@@ -412,7 +412,7 @@ mod tests {
         assert_eq!(trouble(&status), Trouble::Busy(BUSY));
         status
             .metadata_mut()
-            .insert("retry-after-ms", "1200".parse().unwrap());
+            .insert("grpc-retry-pushback-ms", "1200".parse().unwrap());
         assert_eq!(
             trouble(&status),
             Trouble::Busy(Duration::from_millis(1_200))

@@ -317,9 +317,9 @@ impl Core {
         TreeSize::new(self.replica.applied_watch().borrow().tree_size)
     }
 
-    /// Lets this node's directory take part in the cluster.
-    pub(crate) fn admit(&self) -> Result<(), tonic::Status> {
-        self.admitted.admit().map_err(|error| {
+    /// Lets this node's directory take part in a cluster that runs.
+    pub(crate) fn join(&self) -> Result<(), tonic::Status> {
+        self.admitted.join().map_err(|error| {
             tracing::error!(%error, "the admission could not be kept");
             self.disk_failed(&error);
             tonic::Status::internal("the admission could not be kept on this node's disk")

@@ -3,14 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum_server::Handle;
-use replica::grpc::{GrpcTransport, PeerGuard, TransportConfig, certificate_names};
+use axum_server::Handle as ApiHandle;
+use replica::grpc::{GrpcTransport, Lives, PeerGuard, TransportConfig, certificate_names};
 use replica::rocks::RocksLog;
 use replica::{Replica, ReplicaConfig};
 use telemetry::{Metrics, Names};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
@@ -28,6 +29,7 @@ use crate::keys::NodeKeys;
 use crate::listeners::{
     Listeners, api_connections, serve_api, serve_operations, serve_peers, sweep,
 };
+use crate::lives;
 use crate::open::{self, Opened};
 use crate::peers::calls::PeerCalls;
 use crate::start_error::StartError;
@@ -69,11 +71,19 @@ pub struct RunningNode {
     tasks: Tasks,
     health: HealthReporter,
     addresses: Addresses,
-    api: Handle<SocketAddr>,
+    api: ApiHandle<SocketAddr>,
     credentials: Arc<Credentials>,
     peers: CancellationToken,
     serving: Option<Serving>,
-    consensus: Option<Runtime>,
+    consensus: Consensus,
+}
+
+/// The runtime of consensus. One may not be dropped where others run, so it is let go in the
+/// background, wherever a start that failed leaves it.
+#[derive(Debug)]
+struct Consensus {
+    handle: Handle,
+    runtime: Option<Runtime>,
 }
 
 /// The listeners at work.
@@ -85,6 +95,10 @@ struct Serving {
 
 /// How long calls in progress may take when the node stops.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// The nice value of consensus' thread, relative to the others': it takes little, and must have it
+/// at once.
+const AHEAD: i32 = -10;
 
 /// How long a listener without calls in progress may take to close.
 const CLOSING: Duration = Duration::from_millis(200);
@@ -129,7 +143,8 @@ impl Node {
             .iter()
             .map(Courier::new)
             .collect::<Result<Vec<_>, _>>()?;
-        let transport = transport(&whoami, &peer_credentials, &consensus)?;
+        let life = opened.incarnation.to_string();
+        let transport = transport(&whoami, life, &peer_credentials, &consensus)?;
         let credentials = Credentials::new(
             config.api.clone(),
             config.peers.clone(),
@@ -163,7 +178,7 @@ impl RunningNode {
         listeners: Listeners,
         config: &Config,
         credentials: Arc<Credentials>,
-        consensus: Runtime,
+        consensus: Consensus,
     ) -> Result<Self, StartError> {
         let addresses = addresses(&listeners)?;
         let (routes, health) = grpc::routes(&core).map_err(|error| StartError::System {
@@ -172,7 +187,7 @@ impl RunningNode {
         })?;
         let tasks = Tasks::new();
         spawn_tasks(&tasks, &core, &health);
-        let (handle, peers) = (Handle::new(), CancellationToken::new());
+        let (handle, peers) = (ApiHandle::new(), CancellationToken::new());
         let connections = api_connections(&config.limits);
         let sweeping = sweep(
             Arc::clone(&connections),
@@ -202,7 +217,7 @@ impl RunningNode {
             api: tokio::spawn(report("api", api)),
             others: [
                 ("operations", tokio::spawn(report("operations", operations))),
-                ("peers", consensus.spawn(report("peers", others))),
+                ("peers", consensus.handle.spawn(report("peers", others))),
             ],
         };
         Ok(Self {
@@ -214,7 +229,7 @@ impl RunningNode {
             credentials,
             peers,
             serving: Some(serving),
-            consensus: Some(consensus),
+            consensus,
         })
     }
 
@@ -270,9 +285,7 @@ impl RunningNode {
             }
         }
         self.flush().await;
-        if let Some(consensus) = self.consensus.take() {
-            consensus.shutdown_background();
-        }
+        drop(self.consensus);
         tracing::info!("stopped");
     }
 
@@ -290,11 +303,10 @@ impl RunningNode {
     }
 }
 
-impl Drop for RunningNode {
+impl Drop for Consensus {
     fn drop(&mut self) {
-        // A runtime may not be dropped where others run, so it is let go in the background.
-        if let Some(consensus) = self.consensus.take() {
-            consensus.shutdown_background();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }
@@ -325,14 +337,28 @@ fn whoami(config: &Config, keys: &NodeKeys, credentials: &PeerCredentials) -> Wh
     }
 }
 
-/// Consensus has a runtime of its own, so that no burst of calls can delay a heartbeat.
-fn consensus_runtime() -> Result<Runtime, StartError> {
+/// Consensus has a runtime of its own, so that no burst of calls can delay a heartbeat. Its one
+/// worker, which is the first thread to start, goes before the node's other threads where the system
+/// lets it: on a machine whose cores are all taken it would else wait behind what it has to outrun.
+fn consensus_runtime() -> Result<Consensus, StartError> {
+    let first = AtomicBool::new(true);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(8)
         .thread_name("consensus")
+        .on_thread_start(move || {
+            if first.swap(false, Ordering::Relaxed) && rustix::process::nice(AHEAD).is_err() {
+                tracing::info!(
+                    "consensus gets no priority; `LimitNICE=-10` of the service would allow it"
+                );
+            }
+        })
         .enable_all()
         .build()
+        .map(|runtime| Consensus {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
         .map_err(|source| StartError::System {
             action: "start the consensus thread",
             source,
@@ -341,12 +367,13 @@ fn consensus_runtime() -> Result<Runtime, StartError> {
 
 fn transport(
     whoami: &Whoami,
+    life: String,
     credentials: &PeerCredentials,
-    consensus: &Runtime,
+    consensus: &Consensus,
 ) -> Result<Arc<GrpcTransport>, StartError> {
     let genesis = note::b64::encode_hash(&whoami.genesis);
-    let network = TransportConfig::new(genesis, whoami.ordinal, credentials.client());
-    GrpcTransport::new(network, consensus.handle().clone())
+    let network = TransportConfig::new(genesis, whoami.ordinal, life, credentials.client());
+    GrpcTransport::new(network, consensus.handle.clone())
         .map(Arc::new)
         .map_err(|error| StartError::Replica(error.to_string()))
 }
@@ -358,7 +385,7 @@ async fn core(
     opened: Opened,
     transport: Arc<GrpcTransport>,
     metrics: &Arc<Metrics>,
-    consensus: &Runtime,
+    consensus: &Consensus,
 ) -> Result<Arc<Core>, StartError> {
     let Opened {
         directory,
@@ -377,8 +404,9 @@ async fn core(
         Arc::new(RocksLog::new(Arc::clone(&log))),
         Arc::clone(&transport),
     );
-    let starting =
-        consensus.spawn(async move { Replica::start(settings, records, state, carrier).await });
+    let starting = consensus
+        .handle
+        .spawn(async move { Replica::start(settings, records, state, carrier).await });
     let started = starting
         .await
         .map_err(|error| StartError::Replica(error.to_string()))?;
@@ -415,6 +443,9 @@ fn settings(
     settings.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
     settings.election_min = Duration::from_millis(config.raft.election_min_ms);
     settings.election_max = Duration::from_millis(config.raft.election_max_ms);
+    // The others follow from these, as they do among the defaults.
+    settings.quorum_loss_probe = settings.election_max.saturating_mul(3);
+    settings.append_progress = settings.heartbeat.saturating_mul(8);
     let trace = config
         .log
         .trace
@@ -435,9 +466,11 @@ fn settings(
 fn guard(core: &Core) -> PeerGuard {
     let whoami = &core.whoami;
     let names = certificate_names(&whoami.election);
+    let known = lives::of_members(core.replica.watch());
     PeerGuard::new(
         note::b64::encode_hash(&whoami.genesis),
         whoami.ordinal,
+        Lives::new(core.incarnation.to_string(), known),
         admitted::door(Arc::clone(&core.admitted), names),
     )
 }

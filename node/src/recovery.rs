@@ -7,24 +7,23 @@
 //! nothing and takes no note from anybody else. A start that broke off goes on where it stopped,
 //! because a leaf that is there already is only compared.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger::{Command, LeafRef, Outcome};
 use merkle::{LeafIndex, TreeSize, leaf_hash};
 use proto::v1;
 use receipt::{Bundle, Election, Fingerprint, Leaf, Manifest, Recovered};
-use replica::PeerNode;
 use tonic::Status;
 
 use crate::core::Core;
+use crate::founding::Founders;
 use crate::grpc::status;
 use crate::intake;
 
 /// What a checked request goes on with.
 pub(crate) struct Succession {
     /// The nodes to begin with.
-    pub(crate) members: BTreeMap<u64, PeerNode>,
+    pub(crate) members: Founders,
     bundle: Bundle,
     manifest: Manifest,
     note: Vec<u8>,
@@ -73,7 +72,7 @@ pub(crate) fn check(
         .map(|bundled| bundled.note.bytes().to_vec())
         .ok_or_else(|| status::invalid("the recovering version is not in the bundle"))?;
     Ok(Succession {
-        members: crate::grpc::election::members_of(&manifest, members)?,
+        members: Founders::of(&manifest, members)?,
         bundle,
         manifest,
         note,

@@ -86,15 +86,28 @@ fn http(stage: &Stage) -> reqwest::Client {
 }
 
 /// What must not change: the tree, the state, and who belongs to the cluster.
-async fn standing(stage: &Stage, size: u64) -> Vec<(u64, Vec<u8>, Vec<u8>, Vec<v1::Member>)> {
+#[derive(Debug, PartialEq)]
+struct Standing {
+    tree_size: u64,
+    root: Vec<u8>,
+    side_digest: Vec<u8>,
+    membership_index: u64,
+    /// Ordinal, address, whether it votes.
+    members: Vec<(u64, String, bool)>,
+}
+
+async fn standing(stage: &Stage, size: u64) -> Vec<Standing> {
     let statuses = stage.cluster.settled(size).await.unwrap();
-    let what = |status: v1::NodeStatus| {
-        (
-            status.tree_size,
-            status.root.to_vec(),
-            status.side_digest.to_vec(),
-            status.members,
-        )
+    let what = |status: v1::NodeStatus| Standing {
+        tree_size: status.tree_size,
+        root: status.root.to_vec(),
+        side_digest: status.side_digest.to_vec(),
+        membership_index: status.membership_index,
+        members: status
+            .members
+            .into_iter()
+            .map(|member| (member.ordinal, member.peer_address, member.voter))
+            .collect(),
     };
     statuses.into_iter().map(what).collect()
 }
@@ -161,6 +174,17 @@ async fn no_method_writes_without_credentials() {
     stage.report(1).await.unwrap();
 }
 
+/// The door of a node for whoever starts an election.
+pub(crate) fn election(stage: &Stage, ordinal: u64) -> ElectionClient<Channel> {
+    let authority = std::fs::read(&stage.cluster.written.authority).unwrap();
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&authority));
+    let mut plans = stage.cluster.made.plan.nodes.iter();
+    let plan = plans.find(|plan| plan.ordinal == ordinal).unwrap();
+    let endpoint = Endpoint::from_shared(format!("https://{}", plan.api)).unwrap();
+    let channel = endpoint.tls_config(tls).unwrap().connect_lazy();
+    ElectionClient::new(channel).max_decoding_message_size(16 << 20)
+}
+
 /// The bundle of a running election is public. Whoever holds it can neither found the cluster
 /// anew, nor let other members in, nor end the log with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,12 +192,8 @@ async fn the_public_bundle_is_no_credential() {
     let stage = Stage::open(2).await.unwrap();
     stage.report(0).await.unwrap();
     let before = standing(&stage, 2).await;
-    let authority = std::fs::read(&stage.cluster.written.authority).unwrap();
-    for node in &stage.cluster.made.plan.nodes {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&authority));
-        let endpoint = Endpoint::from_shared(format!("https://{}", node.api)).unwrap();
-        let channel: Channel = endpoint.tls_config(tls).unwrap().connect_lazy();
-        let mut election = ElectionClient::new(channel).max_decoding_message_size(16 << 20);
+    for ordinal in stage.cluster.ordinals() {
+        let mut election = election(&stage, ordinal);
         let bundle = election.get_bundle(v1::GetBundleRequest {}).await.unwrap();
         let bundle = Some(bundle.into_inner());
         let members = (1..=3).map(|ordinal| v1::Member {
@@ -181,13 +201,13 @@ async fn the_public_bundle_is_no_credential() {
             name: format!("n{ordinal}"),
             peer_address: "127.0.0.9:1".to_owned(),
             api_address: "127.0.0.9:2".to_owned(),
+            incarnation: "0".repeat(32),
         });
         let request = v1::InitRequest {
             bundle: bundle.clone(),
             members: members.collect(),
         };
-        // A node that takes part already is told that it does.
-        let _admitted = election.admit(request.clone()).await;
+        election.admit(request.clone()).await.unwrap_err();
         election.init(request.clone()).await.unwrap_err();
         let start = v1::RecoverRequest {
             part: Some(v1::recover_request::Part::Start(request)),

@@ -8,6 +8,7 @@ use caucus::ElectionId;
 use client::certificate::{Authority, NodeName, Pair};
 use client::clock::{Clock, SystemClock};
 use note::UnixSeconds;
+use tests::figures;
 use tests::stage::Stage;
 
 use super::overload::metric;
@@ -83,6 +84,9 @@ async fn a_new_api_certificate_is_shown_and_a_broken_one_is_not() {
         .wait("the fault", PATIENCE, async || counted(1).await);
     seen.await.unwrap();
     assert!(trusts(&stage, &new).await);
+    if figures::times(0, 1) == 0 {
+        return;
+    }
     put(&folder, "api", &pair);
     let mended = stage
         .cluster
@@ -94,9 +98,13 @@ async fn a_new_api_certificate_is_shown_and_a_broken_one_is_not() {
 /// The nodes change over to certificates of a new authority, as an operator does it: first every
 /// node believes both, then each shows the new one, then the old authority goes. A restart in the
 /// end makes new connections with nothing but the new ones. A certificate of another node is not
-/// taken.
+/// taken. It waits for four looks at the files, so it runs at night.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_nodes_change_over_to_a_new_authority_without_a_restart() {
+    if figures::times(0, 1) == 0 {
+        println!("runs with TALLY_NIGHTLY");
+        return;
+    }
     let mut stage = Stage::open(4).await.unwrap();
     let election = stage.cluster.made.plan.election.clone();
     let old = std::fs::read_to_string(stage.cluster.folder(1).unwrap().join("ca.crt")).unwrap();

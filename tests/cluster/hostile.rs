@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use client::chair::Report;
 use merkle::LeafHash;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tests::figures;
 use tests::stage::Stage;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -20,10 +22,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::overload::metric;
 
-/// Connections that do nothing.
-const IDLE: usize = 10_000;
-/// How many of them have shaken hands first.
-const SHAKEN: usize = 500;
+/// Connections that do nothing: more than a node keeps, in the gate and at night.
+const IDLE: (usize, usize) = (6_000, 10_000);
+/// Each of so many has shaken hands first.
+const SHAKEN: usize = 20;
 /// What a node may grow by while it holds as many as it allows, in MiB.
 const GROWTH_MIB: u64 = 256;
 
@@ -55,6 +57,19 @@ async fn shaken(
     connector.connect(name, from(last, to).await?).await
 }
 
+/// Raises this program's limit of open files as far as the system lets it: so many connections
+/// there is room for, and the rest of the test.
+fn room_for(connections: usize) -> usize {
+    let wanted = u64::try_from(connections + 512).unwrap();
+    let mut limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    if limit.current.is_some_and(|current| current < allowed) {
+        limit.current = Some(allowed);
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+    connections.min(usize::try_from(allowed).unwrap() - 512)
+}
+
 /// One chair's reports, one after the other; each must get its receipt.
 struct Chair {
     seq: u64,
@@ -79,11 +94,11 @@ impl Chair {
     }
 }
 
-/// Ten thousand connections at one node, most of them silent and some with a handshake behind
+/// Thousands of connections at one node, most of them silent and some with a handshake behind
 /// them: those that rest longest are closed for new ones, the node stays as large as its limit of
 /// connections makes it, and a chair is answered all the while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_idle_connections_do_not_keep_a_chair_waiting() {
+async fn thousands_of_idle_connections_do_not_keep_a_chair_waiting() {
     let stage = Stage::open(2).await.unwrap();
     let api = stage.cluster.made.plan.nodes[0].api;
     let mut chair = Chair {
@@ -98,9 +113,10 @@ async fn ten_thousand_idle_connections_do_not_keep_a_chair_waiting() {
     let before = metric(&stage, 1, resident).await.unwrap() >> 20;
     let secure = connector(&stage, b"h2");
     let (mut silent, mut greeted, mut crowded) = (Vec::new(), Vec::new(), Vec::new());
-    for n in 0..IDLE {
+    let idle = room_for(figures::times(IDLE.0, IDLE.1));
+    for n in 0..idle {
         let last = u8::try_from(1 + n % 200).unwrap();
-        if n % (IDLE / SHAKEN) == 0 {
+        if n % SHAKEN == 0 {
             // One that is closed at once makes no difference.
             greeted.extend(shaken(&secure, last, api).await.ok());
         } else {
@@ -129,7 +145,10 @@ async fn ten_thousand_idle_connections_do_not_keep_a_chair_waiting() {
             "receipt_during_max_ms": u64::try_from(most(&crowded)).unwrap(),
         })
     );
-    assert_eq!(silent.len() + greeted.len(), IDLE);
+    assert!(
+        silent.len() + greeted.len() > idle * 9 / 10,
+        "the node takes new ones in"
+    );
     assert!(open <= 4_096, "{open} connections are open");
     assert!(
         during <= before + GROWTH_MIB,
@@ -163,8 +182,8 @@ async fn garbage_at_every_port_changes_nothing() {
             let _sent = stream.write_all(bytes).await;
             let _ended = stream.shutdown().await;
             let mut answer = Vec::new();
-            let _read =
-                tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut answer));
+            let read = stream.read_to_end(&mut answer);
+            let _ended = tokio::time::timeout(Duration::from_secs(2), read).await;
         }
         let mut stream = shaken(&secure, 1, node.api).await.unwrap();
         let _sent = stream.write_all(bytes).await;
@@ -175,8 +194,8 @@ async fn garbage_at_every_port_changes_nothing() {
     assert_eq!(statuses.len(), 3);
 }
 
-/// Handshakes, headers and bodies that come a byte at a time or not at all are ended by the node,
-/// on each port, and a chair reports meanwhile.
+/// Handshakes, headers and bodies that begin and do not go on are ended by the node, on each port,
+/// and a chair reports meanwhile. Headers and bodies have half a minute, so they are tried at night.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_never_ends_is_ended() {
     let stage = Stage::open(2).await.unwrap();
@@ -191,23 +210,27 @@ async fn what_never_ends_is_ended() {
         stream.write_all(&[0x16, 3, 1]).await.unwrap();
         stalled.push((what, Box::new(stream)));
     }
+    let slow = figures::times(0, 2);
     for (head, what) in [
         ("GET /checkpoint HTTP/1.1\r\nHost: a\r\nX: ", "headers"),
         (
             "POST /v1/submissions HTTP/1.1\r\nHost: a\r\nContent-Length: 8000\r\n\r\nprecinct",
             "a body",
         ),
-    ] {
+    ]
+    .into_iter()
+    .take(slow)
+    {
         let mut stream = shaken(&plain, 4, node.api).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         stalled.push((what, Box::new(stream)));
     }
-    let mut stream = from(5, node.operations).await.unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: ")
-        .await
-        .unwrap();
-    stalled.push(("an operator's headers", Box::new(stream)));
+    if slow > 0 {
+        let mut stream = from(5, node.operations).await.unwrap();
+        let head = b"GET /metrics HTTP/1.1\r\nHost: ";
+        stream.write_all(head).await.unwrap();
+        stalled.push(("an operator's headers", Box::new(stream)));
+    }
     stage.report(0).await.unwrap();
     for (what, mut stream) in stalled {
         // The longest of these deadlines is twenty seconds, and the machine may be busy.

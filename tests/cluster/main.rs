@@ -41,3 +41,5 @@ mod recovery;
 mod refusals;
 #[cfg(test)]
 mod soak;
+#[cfg(test)]
+mod wiped;

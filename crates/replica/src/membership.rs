@@ -24,7 +24,8 @@ pub struct PeerNode {
     pub peer_address: String,
     /// Host and port of its public API.
     pub api_address: String,
-    /// The life of its data directory, where it joined after the start; empty for a founder.
+    /// The life of its data directory, 32 hexadecimal digits. A node that lost its directory has
+    /// another, and is not heard.
     pub incarnation: String,
 }
 

@@ -25,7 +25,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use replica::grpc::{
-    GrpcTransport, PeerGuard, PeerTls, RaftService, TransportConfig, certificate_names,
+    GrpcTransport, Lives, PeerGuard, PeerTls, RaftService, TransportConfig, certificate_names,
 };
 use replica::rocks::{RocksLog, RocksState};
 use replica::{Error, PeerNode, Replica, ReplicaConfig, Role};
@@ -119,7 +119,12 @@ impl Node {
 
     async fn start(&mut self) {
         let (log, state) = self.open();
-        let config = TransportConfig::new(self.genesis.clone(), self.ordinal, self.tls.clone());
+        let config = TransportConfig::new(
+            self.genesis.clone(),
+            self.ordinal,
+            life(self.ordinal),
+            self.tls.clone(),
+        );
         let transport = GrpcTransport::new(config, Handle::current()).unwrap();
         let replica = Replica::start(
             settings(self.ordinal),
@@ -132,6 +137,7 @@ impl Node {
         let guard = PeerGuard::new(
             self.genesis.clone(),
             self.ordinal,
+            Lives::new(life(self.ordinal), Arc::new(|other| Some(life(other)))),
             certificate_names(ELECTION),
         );
         let service = RaftService::new(replica.inbound(), guard).into_server();
@@ -192,14 +198,22 @@ impl Node {
     }
 }
 
-fn owner(ordinal: u64, genesis: &str) -> Owner {
+fn incarnation(ordinal: u64) -> Incarnation {
     let mut incarnation = [0; 16];
     incarnation[..8].copy_from_slice(&ordinal.to_be_bytes());
+    Incarnation::from_bytes(incarnation)
+}
+
+fn life(ordinal: u64) -> String {
+    incarnation(ordinal).to_string()
+}
+
+fn owner(ordinal: u64, genesis: &str) -> Owner {
     Owner {
         genesis: genesis.to_owned(),
         origin: ORIGIN.to_owned(),
         ordinal,
-        incarnation: Incarnation::from_bytes(incarnation),
+        incarnation: incarnation(ordinal),
     }
 }
 
@@ -214,7 +228,7 @@ async fn nodes(genesis: &str) -> Vec<Node> {
             name: format!("n{ordinal}"),
             peer_address: listener.local_addr().unwrap().to_string(),
             api_address: format!("127.0.0.1:{}", 9000 + ordinal),
-            incarnation: String::new(),
+            incarnation: life(ordinal),
         };
         members.insert(ordinal, node);
         held.push(listener);

@@ -2,8 +2,9 @@
 //! place until the last byte of its answer was taken.
 //!
 //! A call whose body does not come is answered after [`HEAD`]; one whose answer is not taken within
-//! [`WHOLE`] costs its connection. Streams that are meant to stay open are counted and have no
-//! deadline.
+//! [`WHOLE`] costs its connection. Streams that are meant to stay open have to begin in that time,
+//! too. Each kind of call has places of its own, so that none can take another's: a thousand streams
+//! that nobody reads leave room for a question, and no stranger is in an administrator's way.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,6 +31,10 @@ const HEAD: Duration = Duration::from_secs(20);
 /// From a call's headers to the last byte of its answer.
 const WHOLE: Duration = Duration::from_mins(1);
 
+/// The same for what administrators ask for: a change of members waits for a majority, and for the
+/// change before it.
+const ORDER: Duration = Duration::from_secs(45);
+
 /// An answer is handed over in pieces of this size, so that it is seen when it is not taken.
 const PIECE: usize = 32 * 1024;
 
@@ -37,13 +42,25 @@ const PIECE: usize = 32 * 1024;
 /// than places in all lanes.
 const NOTES: usize = 4_096;
 
-/// All other calls: more than places for reads and for watchers.
+/// Streams: more than places for watchers.
+const STREAMS: usize = 512;
+
+/// Orders, joining nodes and manifests.
+const ORDERS: usize = 64;
+
+/// Starts and recoveries of a cluster, one of which takes effect.
+const STARTS: usize = 8;
+
+/// All other calls: more than places for reads.
 const OTHERS: usize = 1_024;
 
 /// The calls of a port.
 #[derive(Debug, Clone)]
 pub(crate) struct Calls {
     notes: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    orders: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
     others: Arc<Semaphore>,
 }
 
@@ -51,21 +68,44 @@ pub(crate) struct Calls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Note,
-    Other,
     /// It stays open for as long as both sides want.
     Stream,
+    /// An administrator's.
+    Order,
+    /// It takes as long as it takes, once in the life of a cluster.
+    Start,
+    Other,
 }
 
 impl Kind {
     fn of(path: &str) -> Self {
         match path {
             "/tally.v1.Submissions/Submit" | "/v1/submissions" => Self::Note,
+            "/tally.v1.Election/Recover" | "/tally.v1.Election/Init" => Self::Start,
+            "/tally.v1.Cluster/Obey" | "/tally.v1.Cluster/Join" | "/tally.v1.Cluster/Succeed" => {
+                Self::Order
+            }
             "/tally.v1.Results/WatchResults"
-            | "/tally.v1.Election/Recover"
-            | "/tally.v1.Election/Init"
             | "/grpc.health.v1.Health/Watch"
             | "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Self::Stream,
             _ => Self::Other,
+        }
+    }
+
+    /// How long it may take to its answer's headers.
+    fn head(self) -> Option<Duration> {
+        match self {
+            Self::Note | Self::Stream | Self::Other => Some(HEAD),
+            Self::Order => Some(ORDER),
+            Self::Start => None,
+        }
+    }
+
+    /// How long it may take to the last byte of its answer.
+    fn whole(self) -> Option<Duration> {
+        match self {
+            Self::Note | Self::Order | Self::Other => Some(WHOLE),
+            Self::Stream | Self::Start => None,
         }
     }
 }
@@ -74,6 +114,9 @@ impl Calls {
     pub(crate) fn new() -> Self {
         Self {
             notes: Arc::new(Semaphore::new(NOTES)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            orders: Arc::new(Semaphore::new(ORDERS)),
+            starts: Arc::new(Semaphore::new(STARTS)),
             others: Arc::new(Semaphore::new(OTHERS)),
         }
     }
@@ -81,7 +124,10 @@ impl Calls {
     fn place(&self, kind: Kind) -> Option<OwnedSemaphorePermit> {
         let places = match kind {
             Kind::Note => &self.notes,
-            Kind::Other | Kind::Stream => &self.others,
+            Kind::Stream => &self.streams,
+            Kind::Order => &self.orders,
+            Kind::Start => &self.starts,
+            Kind::Other => &self.others,
         };
         Arc::clone(places).try_acquire_owned().ok()
     }
@@ -97,16 +143,15 @@ pub(crate) async fn count(State(calls): State<Calls>, request: Request, next: Ne
         return said(speaks_grpc, status, StatusCode::TOO_MANY_REQUESTS, sentence);
     };
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
-    let deadline = match kind {
-        Kind::Note | Kind::Other => Instant::now().checked_add(WHOLE),
-        Kind::Stream => None,
-    };
+    let deadline = kind
+        .whole()
+        .and_then(|whole| Instant::now().checked_add(whole));
     let call = connection.map(|connection| connection.call(deadline));
     let answer = next.run(request);
-    let answer = match kind {
-        Kind::Stream => answer.await,
-        Kind::Note | Kind::Other => {
-            let Ok(answer) = tokio::time::timeout(HEAD, answer).await else {
+    let answer = match kind.head() {
+        None => answer.await,
+        Some(head) => {
+            let Ok(answer) = tokio::time::timeout(head, answer).await else {
                 let status = Status::deadline_exceeded("the call did not arrive in time");
                 let sentence = "the request did not arrive in time\n";
                 return said(speaks_grpc, status, StatusCode::REQUEST_TIMEOUT, sentence);
@@ -221,11 +266,21 @@ mod tests {
     }
 
     #[test]
-    fn other_calls_take_no_place_of_a_note() {
-        let calls = Calls::new();
-        let held: Vec<_> = std::iter::from_fn(|| calls.place(Kind::Stream)).collect();
-        assert_eq!(held.len(), OTHERS);
-        assert!(calls.place(Kind::Other).is_none());
-        assert!(calls.place(Kind::Note).is_some());
+    fn no_kind_of_call_takes_a_place_of_another() {
+        let kinds = [
+            (Kind::Note, NOTES),
+            (Kind::Stream, STREAMS),
+            (Kind::Order, ORDERS),
+            (Kind::Start, STARTS),
+            (Kind::Other, OTHERS),
+        ];
+        for (full, places) in kinds {
+            let calls = Calls::new();
+            let held: Vec<_> = std::iter::from_fn(|| calls.place(full)).collect();
+            assert_eq!(held.len(), places, "{full:?}");
+            for (kind, _) in kinds {
+                assert_eq!(calls.place(kind).is_some(), kind != full, "{kind:?}");
+            }
+        }
     }
 }

@@ -81,7 +81,7 @@ impl Cluster for Service {
         let (_, election) = recovery::open(&self.core, bundle)?;
         let result = match authority::examine_join(&self.core, &order, &election) {
             Ok(()) => {
-                self.core.admit()?;
+                self.core.join()?;
                 tracing::info!("an administrator and the leader have let this node in");
                 join_response::Result::Joined(Joined {})
             }

@@ -1,6 +1,6 @@
 //! `Election`: the bundle for whoever verifies, and the start of a cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::{Command, Fault, Outcome, Tables, View};
@@ -12,12 +12,13 @@ use proto::v1::{
     RecoverRequest, RetireRequest, RetireResponse, init_response, recover_request,
 };
 use receipt::Manifest;
-use replica::PeerNode;
-use tonic::{Request, Response, Status};
+use tonic::{Extensions, Request, Response, Status};
 
 use super::status;
+use crate::admission::Permit;
 use crate::admission::sources::Source;
 use crate::core::Core;
+use crate::founding::Founders;
 use crate::{intake, membership, recovery};
 
 /// The service.
@@ -35,6 +36,12 @@ impl Service {
             starting: tokio::sync::Mutex::new(()),
         }
     }
+
+    /// A place for a call, before anything of it is looked at.
+    fn place(&self, extensions: &Extensions) -> Result<Permit, Status> {
+        let source = Source::of(extensions);
+        self.core.admission.read(source).map_err(status::rejected)
+    }
 }
 
 #[tonic::async_trait]
@@ -43,11 +50,7 @@ impl Election for Service {
         &self,
         request: Request<GetBundleRequest>,
     ) -> Result<Response<Bundle>, Status> {
-        let _place = self
-            .core
-            .admission
-            .read(Source::of(request.extensions()))
-            .map_err(status::rejected)?;
+        let _place = self.place(request.extensions())?;
         let bundle = self.core.read_for_caller(|_, view| bundle(view)).await?;
         if bundle.manifests.is_empty() {
             return Err(status::not_initialized());
@@ -56,18 +59,20 @@ impl Election for Service {
     }
 
     async fn admit(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
+        let _place = self.place(request.extensions())?;
         let InitRequest { bundle, members } = request.into_inner();
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
-        if bundle.manifests.len() > 1 {
-            recovery::check(&self.core, bundle, members)?;
+        let members = if bundle.manifests.len() > 1 {
+            recovery::check(&self.core, bundle, members)?.members
         } else {
-            check(&self.core, bundle, members)?;
-        }
-        self.core.admit()?;
+            check(&self.core, bundle, members)?.members
+        };
+        members.admit(&self.core)?;
         Ok(Response::new(initialized(&self.core)))
     }
 
     async fn init(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
+        let _place = self.place(request.extensions())?;
         let _alone = self
             .starting
             .try_lock()
@@ -80,8 +85,8 @@ impl Election for Service {
                 "this cluster has its election already",
             ));
         }
-        self.core.admit()?;
-        found(&self.core, start.members).await?;
+        start.members.admit(&self.core)?;
+        start.members.found(&self.core).await?;
         intake::open_for_notes(&self.core).await?;
         let command = Command::manifest(self.core.clock.millis(), start.note, start.files);
         let outcome = intake::record_first(&self.core, command).await?;
@@ -92,6 +97,7 @@ impl Election for Service {
         &self,
         request: Request<tonic::Streaming<RecoverRequest>>,
     ) -> Result<Response<InitResponse>, Status> {
+        let _place = self.place(request.extensions())?;
         let _alone = self
             .starting
             .try_lock()
@@ -103,8 +109,8 @@ impl Election for Service {
         };
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
         let succession = recovery::check(&self.core, bundle, members)?;
-        self.core.admit()?;
-        found(&self.core, succession.members.clone()).await?;
+        succession.members.admit(&self.core)?;
+        succession.members.found(&self.core).await?;
         let mut index = 0_u64;
         while let Some(part) = parts.message().await? {
             let Some(recover_request::Part::Leaves(leaves)) = part.part else {
@@ -124,6 +130,7 @@ impl Election for Service {
         &self,
         request: Request<RetireRequest>,
     ) -> Result<Response<RetireResponse>, Status> {
+        let _place = self.place(request.extensions())?;
         let bundle = request.into_inner().bundle;
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
         let (_, election) = recovery::open(&self.core, bundle)?;
@@ -162,9 +169,12 @@ fn answer(core: &Core, outcome: &Outcome) -> InitResponse {
 
 /// This node takes part, in the election that it has pinned.
 fn initialized(core: &Core) -> InitResponse {
-    let genesis = core.whoami.genesis.as_bytes().to_vec().into();
+    let initialized = Initialized {
+        genesis: core.whoami.genesis.as_bytes().to_vec().into(),
+        incarnation: core.incarnation.to_string(),
+    };
     InitResponse {
-        result: Some(init_response::Result::Initialized(Initialized { genesis })),
+        result: Some(init_response::Result::Initialized(initialized)),
     }
 }
 
@@ -172,7 +182,7 @@ fn initialized(core: &Core) -> InitResponse {
 struct Start {
     note: Vec<u8>,
     files: Vec<Vec<u8>>,
-    members: BTreeMap<u64, PeerNode>,
+    members: Founders,
 }
 
 /// Holds a request against what this node has pinned: the manifest, this node's own line, and the
@@ -193,7 +203,7 @@ fn check(core: &Core, bundle: Bundle, members: Vec<Member>) -> Result<Start, Sta
     membership::check_own_line(&core.whoami, &core.keys(), &manifest)
         .map_err(|error| Status::failed_precondition(error.to_string()))?;
     Ok(Start {
-        members: members_of(&manifest, members)?,
+        members: Founders::of(&manifest, members)?,
         note: first.note.into(),
         files: files.into_iter().map(Vec::from).collect(),
     })
@@ -204,55 +214,6 @@ fn manifest(note: &SignedNote) -> Result<Manifest, String> {
     leaf.manifest()
         .cloned()
         .ok_or_else(|| "the note is not a manifest".to_owned())
-}
-
-/// The members to begin with: exactly the manifest's nodes, each once.
-pub(crate) fn members_of(
-    manifest: &Manifest,
-    members: Vec<Member>,
-) -> Result<BTreeMap<u64, PeerNode>, Status> {
-    let expected: BTreeSet<(u64, String)> = manifest
-        .nodes
-        .iter()
-        .map(|line| (line.ordinal, line.id.to_string()))
-        .collect();
-    let given: BTreeSet<(u64, String)> = members
-        .iter()
-        .map(|member| (member.ordinal, member.name.clone()))
-        .collect();
-    if expected != given || given.len() != members.len() {
-        return Err(status::invalid(
-            "the members must be the nodes of the manifest, each once",
-        ));
-    }
-    let node = |member: Member| {
-        let Member {
-            ordinal,
-            name,
-            peer_address,
-            api_address,
-        } = member;
-        (
-            ordinal,
-            PeerNode {
-                name,
-                peer_address,
-                api_address,
-                incarnation: String::new(),
-            },
-        )
-    };
-    Ok(members.into_iter().map(node).collect())
-}
-
-/// Founds the cluster with these members, unless that was done before.
-async fn found(core: &Core, members: BTreeMap<u64, PeerNode>) -> Result<(), Status> {
-    if core.initialized() {
-        return Ok(());
-    }
-    tracing::info!(members = members.len(), "founding the cluster");
-    let founded = core.replica.initialize(members).await;
-    founded.map_err(|error| Status::failed_precondition(error.to_string()))
 }
 
 /// Every manifest version with the files they name, as this node has them.

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use ledger::{Command, Outcome};
 use merkle::{Hash, TreeSize};
 use proto::raft::{
-    CosignRequest, CosignResponse, ForwardRequest, GossipRequest, GossipResponse, PublishRequest,
-    ReadIndexRequest, forward_response, read_index_response,
+    AgreeRequest, CosignRequest, CosignResponse, ForwardRequest, GossipRequest, GossipResponse,
+    PublishRequest, ReadIndexRequest, forward_response, read_index_response,
 };
-use replica::ReplicaStatus;
 use replica::grpc::{GrpcTransport, PeerConnection};
+use replica::{PeerNode, ReplicaStatus};
 use tokio::sync::watch;
 use tonic::Status;
 
@@ -22,6 +22,9 @@ const FORWARD: Duration = Duration::from_secs(4);
 
 /// One question of a cosigning round. The asked node may wait 250 ms for its disk.
 const COSIGN: Duration = Duration::from_secs(1);
+
+/// Whether a node agrees to begin: the first call to it, and it writes to its disk.
+const AGREE: Duration = Duration::from_secs(5);
 
 /// Everything else.
 const ASIDE: Duration = Duration::from_millis(800);
@@ -126,6 +129,22 @@ impl PeerCalls {
         }
     }
 
+    /// Asks a node that is to be a member, and is none yet, whether it begins with these members.
+    pub(crate) async fn agree(
+        &self,
+        peer: u64,
+        node: &PeerNode,
+        members: Hash,
+    ) -> Result<(), String> {
+        let request = AgreeRequest {
+            members: members.as_bytes().to_vec().into(),
+        };
+        let asked = self.ask_node(peer, node, AGREE, |mut client| async move {
+            client.agree(request).await
+        });
+        asked.await.map(drop)
+    }
+
     async fn ask<T, F>(
         &self,
         peer: u64,
@@ -137,11 +156,24 @@ impl PeerCalls {
     {
         let node = self.status.borrow().members.nodes.get(&peer).cloned();
         let node = node.ok_or_else(|| format!("node {peer} is not a member"))?;
-        let client = self.transport.peer_client(peer, &node)?;
-        match tokio::time::timeout(deadline, call(client)).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(status.message().to_owned()),
-            Err(_elapsed) => Err("no answer in time".to_owned()),
-        }
+        self.ask_node(peer, &node, deadline, call).await
+    }
+
+    async fn ask_node<T, F>(
+        &self,
+        peer: u64,
+        node: &PeerNode,
+        deadline: Duration,
+        call: impl FnOnce(PeerConnection) -> F,
+    ) -> Result<T, String>
+    where
+        F: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let client = self.transport.peer_client(peer, node)?;
+        let Ok(answer) = tokio::time::timeout(deadline, call(client)).await else {
+            return Err("no answer in time".to_owned());
+        };
+        let answer = self.transport.answered(peer, node, answer);
+        answer.map_err(|status| status.message().to_owned())
     }
 }

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use ledger::Outcome;
+use merkle::Hash;
 use proto::raft::peer_server::Peer;
 use proto::raft::{
-    CosignRequest, CosignResponse, ForwardRequest, ForwardResponse, GossipRequest, GossipResponse,
-    PublishRequest, PublishResponse, ReadIndexRequest, ReadIndexResponse, forward_response,
-    read_index_response,
+    AgreeRequest, AgreeResponse, CosignRequest, CosignResponse, ForwardRequest, ForwardResponse,
+    GossipRequest, GossipResponse, PublishRequest, PublishResponse, ReadIndexRequest,
+    ReadIndexResponse, forward_response, read_index_response,
 };
 use replica::grpc::PeerGuard;
 use tonic::{Request, Response, Status};
 
 use crate::core::Core;
 use crate::grpc::status;
-use crate::{cosigning, gossip, intake};
+use crate::{cosigning, founding, gossip, intake};
 
 /// The service.
 #[derive(Debug)]
@@ -46,9 +47,8 @@ impl Peer for Service {
             }
             Err(error) => return Err(status::unconfirmed(&error)),
         };
-        Ok(Response::new(ForwardResponse {
-            result: Some(result),
-        }))
+        let result = Some(result);
+        Ok(self.guard.answer(ForwardResponse { result }))
     }
 
     async fn cosign(
@@ -59,7 +59,7 @@ impl Peer for Service {
         let asked = cosigning::asked(&request.into_inner())
             .ok_or_else(|| status::invalid("a root has 32 bytes"))?;
         let answer = cosigning::answer(&self.core, from, asked).await;
-        Ok(Response::new(cosigning::response(&self.core, answer)))
+        Ok(self.guard.answer(cosigning::response(&self.core, answer)))
     }
 
     async fn publish(
@@ -68,7 +68,7 @@ impl Peer for Service {
     ) -> Result<Response<PublishResponse>, Status> {
         let from = self.guard.check(&request)?;
         gossip::learn_published(&self.core, from, &request.into_inner().checkpoint).await?;
-        Ok(Response::new(PublishResponse {}))
+        Ok(self.guard.answer(PublishResponse {}))
     }
 
     async fn gossip(
@@ -76,9 +76,8 @@ impl Peer for Service {
         request: Request<GossipRequest>,
     ) -> Result<Response<GossipResponse>, Status> {
         let from = self.guard.check(&request)?;
-        Ok(Response::new(
-            gossip::answer(&self.core, from, request.into_inner()).await?,
-        ))
+        let answer = gossip::answer(&self.core, from, request.into_inner()).await?;
+        Ok(self.guard.answer(answer))
     }
 
     async fn read_index(
@@ -96,8 +95,22 @@ impl Peer for Service {
             }
             Err(error) => return Err(status::unconfirmed(&error)),
         };
-        Ok(Response::new(ReadIndexResponse {
-            result: Some(result),
-        }))
+        let result = Some(result);
+        Ok(self.guard.answer(ReadIndexResponse { result }))
+    }
+
+    async fn agree(
+        &self,
+        request: Request<AgreeRequest>,
+    ) -> Result<Response<AgreeResponse>, Status> {
+        let from = self.guard.check(&request)?;
+        let members = <[u8; 32]>::try_from(request.into_inner().members.as_ref())
+            .map_err(|_| status::invalid("a hash has 32 bytes"))?;
+        founding::agree(&self.core, Hash::from_bytes(members))?;
+        tracing::info!(
+            peer = from,
+            "agreed to begin with the members that it names"
+        );
+        Ok(self.guard.answer(AgreeResponse {}))
     }
 }

@@ -67,6 +67,24 @@ pub(crate) async fn leaders(core: Arc<Core>, stopping: CancellationToken) {
     }
 }
 
+/// Whether the members have this node with this data directory, if they have it at all.
+fn is_the_member(core: &Core) -> Result<(), StartError> {
+    let own = core.incarnation.to_string();
+    let status = core.replica.watch();
+    let status = status.borrow();
+    match status.members.nodes.get(&core.whoami.ordinal) {
+        Some(node) if node.incarnation != own => Err(StartError::Identity {
+            what: format!(
+                "the members have this node with data directory `{}`, and this is {own}",
+                node.incarnation
+            ),
+            advice: "put the directory back that belongs to this node, or replace the node with \
+                     `tally cluster replace`",
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Once there is a manifest, this node is checked against its line; true when that is done.
 async fn know_thyself(core: &Arc<Core>) -> bool {
     let Ok(Some(charter)) = core.charter_now().await else {
@@ -75,6 +93,10 @@ async fn know_thyself(core: &Arc<Core>) -> bool {
     if charter.manifest.origin != core.whoami.origin {
         // The leaves of a lost log are being taken over; this node's line comes after them.
         return false;
+    }
+    if let Err(error) = is_the_member(core) {
+        core.downfall.set(error);
+        return true;
     }
     match membership::check_own_line(&core.whoami, &core.keys(), &charter.manifest) {
         Ok(()) => {

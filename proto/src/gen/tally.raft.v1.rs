@@ -31,8 +31,8 @@ pub struct PeerNode {
     /// The node's id in the manifest, for example `n1`.
     #[prost(string, tag = "3")]
     pub name: ::prost::alloc::string::String,
-    /// The life of its data directory, 32 hexadecimal digits, where the node joined after the start;
-    /// empty for a founder. A node that lost its directory has another.
+    /// The life of its data directory, 32 hexadecimal digits. A node that lost its directory has
+    /// another, and is not heard.
     #[prost(string, tag = "4")]
     pub incarnation: ::prost::alloc::string::String,
 }
@@ -395,6 +395,14 @@ pub struct Digests {
     #[prost(bytes = "bytes", tag = "4")]
     pub side_digest: ::prost::bytes::Bytes,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgreeRequest {
+    /// SHA-256 over the members: names, addresses and lives.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub members: ::prost::bytes::Bytes,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgreeResponse {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReadIndexRequest {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1214,6 +1222,26 @@ pub mod peer_client {
                 .insert(GrpcMethod::new("tally.raft.v1.Peer", "ReadIndex"));
             self.inner.unary(req, path, codec).await
         }
+        /// Whether a node that is new itself begins with exactly these members. Whoever founds the cluster
+        /// asks every other member, so that nobody founds a second one beside a node that holds the log.
+        pub async fn agree(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AgreeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreeResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tally.raft.v1.Peer/Agree");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tally.raft.v1.Peer", "Agree"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1258,6 +1286,12 @@ pub mod peer_server {
             tonic::Response<super::ReadIndexResponse>,
             tonic::Status,
         >;
+        /// Whether a node that is new itself begins with exactly these members. Whoever founds the cluster
+        /// asks every other member, so that nobody founds a second one beside a node that holds the log.
+        async fn agree(
+            &self,
+            request: tonic::Request<super::AgreeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreeResponse>, tonic::Status>;
     }
     /// What nodes tell each other beside consensus.
     #[derive(Debug)]
@@ -1536,6 +1570,49 @@ pub mod peer_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReadIndexSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.raft.v1.Peer/Agree" => {
+                    #[allow(non_camel_case_types)]
+                    struct AgreeSvc<T: Peer>(pub Arc<T>);
+                    impl<T: Peer> tonic::server::UnaryService<super::AgreeRequest>
+                    for AgreeSvc<T> {
+                        type Response = super::AgreeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AgreeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Peer>::agree(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AgreeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -2989,6 +2989,9 @@ pub struct Member {
     pub peer_address: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub api_address: ::prost::alloc::string::String,
+    /// The life of the node's data directory, as its status says it: 32 hexadecimal digits.
+    #[prost(string, tag = "5")]
+    pub incarnation: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InitResponse {
@@ -3010,6 +3013,9 @@ pub struct Initialized {
     /// Hash of the manifest's text, which is the genesis.
     #[prost(bytes = "bytes", tag = "1")]
     pub genesis: ::prost::bytes::Bytes,
+    /// The life of this node's data directory.
+    #[prost(string, tag = "2")]
+    pub incarnation: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RecoverRequest {
@@ -3152,8 +3158,9 @@ pub mod election_client {
                 .insert(GrpcMethod::new("tally.v1.Election", "GetBundle"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lets a node whose data directory is new take part. Every node hears this before the cluster
-        /// starts; a node that lost its directory later never does, and stays outside.
+        /// Lets a node whose data directory is new take part, with exactly these members. Every node hears
+        /// this before the cluster starts. It gives nobody a place in a cluster that runs: its members name
+        /// the data directories they began with, and a node that lost its own has another.
         pub async fn admit(
             &mut self,
             request: impl tonic::IntoRequest<super::InitRequest>,
@@ -3172,7 +3179,8 @@ pub mod election_client {
             req.extensions_mut().insert(GrpcMethod::new("tally.v1.Election", "Admit"));
             self.inner.unary(req, path, codec).await
         }
-        /// Starts an empty cluster with the manifest whose fingerprint every node has pinned.
+        /// Starts an empty cluster with the manifest whose fingerprint every node has pinned. Each member
+        /// must be new and agree to exactly these members.
         pub async fn init(
             &mut self,
             request: impl tonic::IntoRequest<super::InitRequest>,
@@ -3253,13 +3261,15 @@ pub mod election_server {
             &self,
             request: tonic::Request<super::GetBundleRequest>,
         ) -> std::result::Result<tonic::Response<super::Bundle>, tonic::Status>;
-        /// Lets a node whose data directory is new take part. Every node hears this before the cluster
-        /// starts; a node that lost its directory later never does, and stays outside.
+        /// Lets a node whose data directory is new take part, with exactly these members. Every node hears
+        /// this before the cluster starts. It gives nobody a place in a cluster that runs: its members name
+        /// the data directories they began with, and a node that lost its own has another.
         async fn admit(
             &self,
             request: tonic::Request<super::InitRequest>,
         ) -> std::result::Result<tonic::Response<super::InitResponse>, tonic::Status>;
-        /// Starts an empty cluster with the manifest whose fingerprint every node has pinned.
+        /// Starts an empty cluster with the manifest whose fingerprint every node has pinned. Each member
+        /// must be new and agree to exactly these members.
         async fn init(
             &self,
             request: tonic::Request<super::InitRequest>,

@@ -2,7 +2,8 @@
 //!
 //! Every call says which election it belongs to, who it is from and whom it is meant for. A call
 //! from another election, to another node, or from a node that cannot show the certificate of the
-//! ordinal it claims, goes no further, and is told both names.
+//! ordinal it claims, goes no further, and is told both names. The same holds for a call between
+//! other data directories than those that the members name (`lives.rs`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +11,12 @@ use std::sync::Arc;
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
-use tonic::{Extensions, Request, Status};
+use tonic::{Extensions, Request, Response, Status};
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
-use super::{FROM, GENESIS, TO};
+use super::lives::{self, Lives};
+use super::{FROM, FROM_LIFE, GENESIS, LIFE, TO, TO_LIFE};
 
 /// Whether the connection behind a call was made with the certificate of node `from`; the text
 /// says why not.
@@ -25,6 +27,7 @@ pub type CertificateCheck = Arc<dyn Fn(&Extensions, u64) -> Result<(), String> +
 pub struct PeerGuard {
     genesis: Arc<str>,
     ordinal: u64,
+    lives: Lives,
     certificate: CertificateCheck,
 }
 
@@ -33,16 +36,23 @@ impl fmt::Debug for PeerGuard {
         f.debug_struct("PeerGuard")
             .field("genesis", &self.genesis)
             .field("ordinal", &self.ordinal)
+            .field("lives", &self.lives)
             .finish_non_exhaustive()
     }
 }
 
 impl PeerGuard {
     /// A door for node `ordinal` of the election whose genesis this is.
-    pub fn new(genesis: impl Into<Arc<str>>, ordinal: u64, certificate: CertificateCheck) -> Self {
+    pub fn new(
+        genesis: impl Into<Arc<str>>,
+        ordinal: u64,
+        lives: Lives,
+        certificate: CertificateCheck,
+    ) -> Self {
         Self {
             genesis: genesis.into(),
             ordinal,
+            lives,
             certificate,
         }
     }
@@ -66,7 +76,24 @@ impl PeerGuard {
         }
         let from = ordinal(metadata, FROM)?;
         (self.certificate)(request.extensions(), from).map_err(Status::unauthenticated)?;
+        let (own, meant) = (self.lives.own(), text(metadata, TO_LIFE)?);
+        if meant != own {
+            let mut refused = Status::permission_denied(lives::another(self.ordinal, meant, own));
+            refused.metadata_mut().insert(LIFE, lives::value(own));
+            return Err(refused);
+        }
+        self.lives
+            .check_caller(from, text(metadata, FROM_LIFE)?)
+            .map_err(Status::permission_denied)?;
         Ok(from)
+    }
+
+    /// An answer, with the life of the data directory that it comes from: callers take no other.
+    pub fn answer<T>(&self, message: T) -> Response<T> {
+        let mut response = Response::new(message);
+        let life = lives::value(self.lives.own());
+        response.metadata_mut().insert(LIFE, life);
+        response
     }
 }
 
@@ -134,7 +161,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair, SanType};
     use tonic::{Code, Request};
 
-    use super::{PeerGuard, names};
+    use super::{Lives, PeerGuard, names};
 
     fn request(genesis: &str, from: &str, to: &str) -> Request<()> {
         let mut request = Request::new(());
@@ -142,6 +169,8 @@ mod tests {
             ("tally-genesis", genesis),
             ("tally-from", from),
             ("tally-to", to),
+            ("tally-from-life", "two"),
+            ("tally-to-life", "one"),
         ];
         for (name, value) in fields {
             if !value.is_empty() {
@@ -157,7 +186,37 @@ mod tests {
             2 => Ok(()),
             _ => Err("not that node".to_owned()),
         };
-        PeerGuard::new("genesis", 1, Arc::new(check))
+        let lives = Lives::new(
+            "one",
+            Arc::new(|node| (node == 2).then(|| "two".to_owned())),
+        );
+        PeerGuard::new("genesis", 1, lives, Arc::new(check))
+    }
+
+    #[test]
+    fn a_call_from_or_to_another_data_directory_is_turned_away() {
+        for (field, life) in [
+            ("tally-from-life", "another"),
+            ("tally-to-life", "another"),
+            ("tally-from-life", ""),
+            ("tally-to-life", ""),
+        ] {
+            let mut other = request("genesis", "2", "1");
+            other.metadata_mut().insert(field, life.parse().unwrap());
+            let refused = guard().check(&other).unwrap_err();
+            assert_eq!(refused.code(), Code::PermissionDenied, "{field} {life}");
+            let says = refused.metadata().get("tally-life").is_some();
+            assert_eq!(
+                says,
+                field == "tally-to-life",
+                "whoever is meant says who it is"
+            );
+            other.metadata_mut().remove(field);
+            let refused = guard().check(&other).unwrap_err();
+            assert_eq!(refused.code(), Code::Unauthenticated, "{field}");
+        }
+        let answer = guard().answer(());
+        assert_eq!(answer.metadata().get("tally-life").unwrap(), "one");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   GrpcTransport   the way out: channels that are kept, one a node and lane
-//!   PeerGuard       the door: certificate, genesis, sender, receiver
+//!   PeerGuard       the door: certificate, genesis, sender, receiver, and both data directories
 //!   RaftService     behind the door: messages to Inbound, refusals to statuses
 //! ```
 //! No socket is opened for listening here and no certificate made or loaded: the node does that
@@ -11,10 +11,12 @@
 //! connecting and the silence on a connection.
 
 mod guard;
+mod lives;
 mod service;
 mod transport;
 
 pub use guard::{CertificateCheck, PeerGuard, certificate_names};
+pub use lives::{LifeOf, Lives};
 pub use service::RaftService;
 pub use transport::{GrpcPeer, GrpcTransport, Headers, PeerConnection, PeerTls, TransportConfig};
 
@@ -28,3 +30,9 @@ const GENESIS: &str = "tally-genesis";
 const FROM: &str = "tally-from";
 /// The ordinal of the node the caller means to reach.
 const TO: &str = "tally-to";
+/// The life of the caller's data directory.
+const FROM_LIFE: &str = "tally-from-life";
+/// The life of the data directory that the caller means to reach.
+const TO_LIFE: &str = "tally-to-life";
+/// In an answer: the life of the data directory that it comes from.
+const LIFE: &str = "tally-life";

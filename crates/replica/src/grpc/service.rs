@@ -58,7 +58,7 @@ impl<S: State> Raft for RaftService<S> {
         let from = self.guard.check(&request)?;
         let answers = self.inbound.append(from, request.into_inner());
         let answers = answers.map(move |answer| answer.map_err(|refused| status(from, &refused)));
-        Ok(Response::new(answers.boxed()))
+        Ok(self.guard.answer(answers.boxed()))
     }
 
     async fn vote(
@@ -68,7 +68,7 @@ impl<S: State> Raft for RaftService<S> {
         let from = self.guard.check(&request)?;
         let answer = self.inbound.vote(from, request.into_inner()).await;
         answer
-            .map(Response::new)
+            .map(|answer| self.guard.answer(answer))
             .map_err(|refused| status(from, &refused))
     }
 
@@ -79,7 +79,7 @@ impl<S: State> Raft for RaftService<S> {
         let from = self.guard.check(&request)?;
         let answer = self.inbound.pre_vote(from, request.into_inner()).await;
         answer
-            .map(Response::new)
+            .map(|answer| self.guard.answer(answer))
             .map_err(|refused| status(from, &refused))
     }
 
@@ -90,7 +90,7 @@ impl<S: State> Raft for RaftService<S> {
         let from = self.guard.check(&request)?;
         let answer = self.inbound.snapshot(from, request.into_inner()).await;
         answer
-            .map(Response::new)
+            .map(|answer| self.guard.answer(answer))
             .map_err(|refused| status(from, &refused))
     }
 
@@ -104,7 +104,7 @@ impl<S: State> Raft for RaftService<S> {
             .transfer_leader(from, request.into_inner())
             .await;
         answer
-            .map(Response::new)
+            .map(|answer| self.guard.answer(answer))
             .map_err(|refused| status(from, &refused))
     }
 }

@@ -23,7 +23,8 @@ use proto::raft;
 use proto::raft::peer_client::PeerClient;
 use proto::raft::raft_client::RaftClient;
 
-use super::{FROM, GENESIS, MAX_MESSAGE_BYTES, TO};
+use super::lives::{self, Strangers};
+use super::{FROM, FROM_LIFE, GENESIS, MAX_MESSAGE_BYTES, TO, TO_LIFE};
 use crate::error::Error;
 use crate::membership::PeerNode;
 use crate::seams::{AppendResponses, Lane, Lost, Peer, Transport};
@@ -57,6 +58,8 @@ pub struct TransportConfig {
     pub genesis: String,
     /// This node's ordinal.
     pub from: u64,
+    /// The life of this node's data directory.
+    pub life: String,
     /// This node's credentials.
     pub tls: PeerTls,
     /// What stands behind a node's id in the name its certificate is checked for.
@@ -72,10 +75,11 @@ pub struct TransportConfig {
 impl TransportConfig {
     /// The defaults: a node in the same building answers in a millisecond, one across the country
     /// in fifty; a connection that has been dead for under a second is replaced.
-    pub fn new(genesis: String, from: u64, tls: PeerTls) -> Self {
+    pub fn new(genesis: String, from: u64, life: String, tls: PeerTls) -> Self {
         Self {
             genesis,
             from,
+            life,
             tls,
             domain: "tally.internal".to_owned(),
             connect_timeout: Duration::from_millis(300),
@@ -85,12 +89,14 @@ impl TransportConfig {
     }
 }
 
-/// The metadata of every call: whose election, from whom, to whom.
+/// The metadata of every call: whose election, from whom, to whom, and between which directories.
 #[derive(Clone, Debug)]
 pub struct Headers {
     genesis: MetadataValue<Ascii>,
     from: MetadataValue<Ascii>,
     to: MetadataValue<Ascii>,
+    from_life: MetadataValue<Ascii>,
+    to_life: MetadataValue<Ascii>,
 }
 
 impl Headers {
@@ -105,6 +111,8 @@ impl Headers {
         metadata.insert(GENESIS, self.genesis.clone());
         metadata.insert(FROM, self.from.clone());
         metadata.insert(TO, self.to.clone());
+        metadata.insert(FROM_LIFE, self.from_life.clone());
+        metadata.insert(TO_LIFE, self.to_life.clone());
     }
 }
 
@@ -125,6 +133,7 @@ struct Channels {
     /// The runtime that consensus runs on: its channels are driven there.
     runtime: Handle,
     kept: Mutex<BTreeMap<(u64, Lane), Kept>>,
+    strangers: Strangers,
 }
 
 struct Kept {
@@ -155,6 +164,7 @@ impl GrpcTransport {
             tls,
             runtime,
             kept: Mutex::default(),
+            strangers: Strangers::default(),
         })))
     }
 
@@ -168,10 +178,21 @@ impl GrpcTransport {
     /// caller sets the deadlines.
     pub fn peer_client(&self, ordinal: u64, node: &PeerNode) -> Result<PeerConnection, String> {
         let channel = self.0.channel(ordinal, node, Lane::Aside)?;
-        let client = PeerClient::with_interceptor(channel, self.0.headers(ordinal));
+        let client = PeerClient::with_interceptor(channel, self.0.headers(ordinal, node));
         Ok(client
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES))
+    }
+
+    /// What a node has answered to such a client, if it comes from the data directory that `node`
+    /// names.
+    pub fn answered<T>(
+        &self,
+        ordinal: u64,
+        node: &PeerNode,
+        answer: Result<tonic::Response<T>, Status>,
+    ) -> Result<T, Status> {
+        self.0.answered(ordinal, node, answer)
     }
 }
 
@@ -234,11 +255,38 @@ impl Channels {
             .map_err(|error| format!("peer address `{}`: {error}", node.peer_address))
     }
 
-    fn headers(&self, to: u64) -> Headers {
+    /// Holds an answer against the life of the directory that it was asked of.
+    fn answered<T>(
+        &self,
+        ordinal: u64,
+        node: &PeerNode,
+        answer: Result<tonic::Response<T>, Status>,
+    ) -> Result<T, Status> {
+        let metadata = match &answer {
+            Ok(response) => response.metadata(),
+            Err(status) => status.metadata(),
+        };
+        let expected = node.incarnation.as_str();
+        match (lives::named(metadata), &answer) {
+            (Some(life), _) if life != expected => {
+                self.strangers.meet(ordinal, expected, life);
+                let refused = lives::another(ordinal, expected, life);
+                Err(Status::permission_denied(refused))
+            }
+            (None, Ok(_)) => Err(Status::permission_denied(format!(
+                "node {ordinal} does not say which data directory answers"
+            ))),
+            (Some(_), _) | (None, Err(_)) => answer.map(tonic::Response::into_inner),
+        }
+    }
+
+    fn headers(&self, to: u64, node: &PeerNode) -> Headers {
         Headers {
             genesis: self.genesis.clone(),
             from: self.config.from.into(),
             to: to.into(),
+            from_life: lives::value(&self.config.life),
+            to_life: lives::value(&node.incarnation),
         }
     }
 
@@ -260,7 +308,7 @@ impl Transport for GrpcTransport {
             ordinal,
             node: node.clone(),
             lane,
-            headers: self.0.headers(ordinal),
+            headers: self.0.headers(ordinal, node),
         }
     }
 }
@@ -298,6 +346,12 @@ impl GrpcPeer {
             })
             .map_err(Lost::Unreachable)
     }
+
+    fn answer<T>(&self, answer: Result<tonic::Response<T>, Status>) -> Result<T, Lost> {
+        self.channels
+            .answered(self.ordinal, &self.node, answer)
+            .map_err(|status| lost(&status))
+    }
 }
 
 /// A refused or missing connection, and a node that turns us away at its door, are not to be
@@ -324,12 +378,6 @@ fn lost(status: &Status) -> Lost {
     }
 }
 
-fn answer<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T, Lost> {
-    answer
-        .map(tonic::Response::into_inner)
-        .map_err(|status| lost(&status))
-}
-
 /// A stream of messages on its way out. As a type of its own it is known to borrow nothing, which
 /// the compiler loses sight of in a boxed stream inside an async function.
 struct Outgoing<T>(BoxStream<'static, T>);
@@ -347,7 +395,7 @@ impl Peer for GrpcPeer {
         &self,
         requests: BoxStream<'static, raft::AppendRequest>,
     ) -> Result<AppendResponses, Lost> {
-        let answers = answer(
+        let answers = self.answer(
             self.client()?
                 .append(self.headers.on(Outgoing(requests)))
                 .await,
@@ -358,18 +406,18 @@ impl Peer for GrpcPeer {
     }
 
     async fn vote(&self, request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
-        answer(self.client()?.vote(self.headers.on(request)).await)
+        self.answer(self.client()?.vote(self.headers.on(request)).await)
     }
 
     async fn pre_vote(&self, request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
-        answer(self.client()?.pre_vote(self.headers.on(request)).await)
+        self.answer(self.client()?.pre_vote(self.headers.on(request)).await)
     }
 
     async fn snapshot(
         &self,
         frames: BoxStream<'static, raft::SnapshotFrame>,
     ) -> Result<raft::SnapshotResponse, Lost> {
-        answer(
+        self.answer(
             self.client()?
                 .snapshot(self.headers.on(Outgoing(frames)))
                 .await,
@@ -380,7 +428,7 @@ impl Peer for GrpcPeer {
         &self,
         request: raft::TransferLeaderRequest,
     ) -> Result<raft::TransferLeaderResponse, Lost> {
-        answer(
+        self.answer(
             self.client()?
                 .transfer_leader(self.headers.on(request))
                 .await,
