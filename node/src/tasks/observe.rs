@@ -8,6 +8,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
 
+use crate::StartError;
 use crate::core::Core;
 use crate::{grpc, membership, readiness, watchman};
 

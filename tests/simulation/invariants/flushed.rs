@@ -18,7 +18,7 @@ impl Invariant for Flushed {
     }
 
     fn watch(&mut self, cluster: &Cluster) -> Result<(), String> {
-        let mut unkept = cluster.places.iter().flat_map(|place| {
+        let mut unkept = cluster.places.iter().filter_map(|place| {
             let unkept = place.unkept.lock().unwrap();
             unkept.first().cloned()
         });
