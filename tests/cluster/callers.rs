@@ -253,6 +253,7 @@ async fn below_the_disk_floor_a_node_only_answers_reads() {
     assert!(posted.headers().contains_key("retry-after"));
     let said = posted.text().await.unwrap();
     assert!(said.contains("disk is nearly full"), "{said}");
+    stage.cluster.settled(1).await.unwrap();
     let read = http.get(format!("https://{api}/checkpoint")).send().await;
     assert_eq!(read.unwrap().status(), 200);
     let results = stage.cluster.results(1).await.unwrap();

@@ -308,12 +308,17 @@ async fn memory_mib(stage: &Stage) -> anyhow::Result<u64> {
     Ok(most >> 20)
 }
 
-async fn terms(stage: &Stage) -> Vec<Option<u64>> {
-    let statuses = stage.cluster.statuses().await;
-    statuses
-        .iter()
-        .map(|status| status.as_ref().map(|status| status.term))
-        .collect()
+async fn terms(stage: &Stage) -> Vec<u64> {
+    let all = async || {
+        let statuses = stage.cluster.statuses().await.into_iter();
+        statuses
+            .map(|status| status.map(|status| status.term))
+            .collect()
+    };
+    let waited = stage
+        .cluster
+        .wait("every node's term", Duration::from_secs(20), all);
+    waited.await.unwrap()
 }
 
 async fn stage() -> Stage {
@@ -327,6 +332,16 @@ async fn stage() -> Stage {
     stage.run().await.unwrap()
 }
 
+/// What was seen in both phases, and of the burst after them.
+struct Seen {
+    quiet: Phase,
+    flooded: Phase,
+    flood: Arc<Answers>,
+    burst: Answers,
+    memory_mib: (u64, u64),
+    terms: (Vec<u64>, Vec<u64>),
+}
+
 /// Chairs get their receipts about as fast as without the junk, no node grows, and nobody else is
 /// elected. No piece of junk becomes a leaf.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -336,93 +351,120 @@ async fn ten_times_as_much_junk_does_not_keep_chairs_waiting() {
     let mut chairs = Chairs::new(&stage);
     // The first reports also make connections.
     chairs.report(Duration::from_secs(1)).await.unwrap();
+    let seen = both_phases(&stage, &mut chairs, &junk).await;
+    seen.print();
+    seen.check();
+    // Every leaf is the manifest or a chair's.
+    let reports: u64 = chairs.standing.iter().map(|(seq, _)| seq).sum();
+    let statuses = stage.cluster.settled(1 + reports).await.unwrap();
+    assert_eq!(statuses[0].tree_size, 1 + reports);
+}
+
+async fn both_phases(stage: &Stage, chairs: &mut Chairs<'_>, junk: &Arc<Junk>) -> Seen {
     let phase = u64::try_from(figures::times(PHASE.0, PHASE.1)).unwrap();
     let phase = Duration::from_secs(phase);
     let quiet = chairs.report(phase).await.unwrap();
-    let (before, terms_before) = (memory_mib(&stage).await.unwrap(), terms(&stage).await);
-
+    let (before, terms_before) = (memory_mib(stage).await.unwrap(), terms(stage).await);
     let channels = (0..3)
         .flat_map(|node| (1..=SOURCES).map(move |from| (node, from)))
-        .map(|(node, from)| channel(&stage, node, from).unwrap())
+        .map(|(node, from)| channel(stage, node, from).unwrap())
         .collect();
     let (stop, answers) = (AtomicBool::new(false), Arc::new(Answers::default()));
     let rate = quiet.rate().max(1) * 10;
-    let flooding = flood(channels, Arc::clone(&junk), rate, &stop, &answers);
+    let flooding = flood(channels, Arc::clone(junk), rate, &stop, &answers);
     let working = async {
         let flooded = chairs.report(phase).await;
-        let during = memory_mib(&stage).await;
+        let during = memory_mib(stage).await;
         stop.store(true, Ordering::Relaxed);
         (flooded.unwrap(), during.unwrap())
     };
     let ((), (flooded, during)) = tokio::join!(flooding, working);
-    let terms_after = terms(&stage).await;
-    let burst = Answers::default();
-    let stranger = channel(&stage, 0, SOURCES + 1).unwrap();
+    let terms_after = terms(stage).await;
+    Seen {
+        quiet,
+        flooded,
+        flood: answers,
+        burst: burst(stage, junk).await,
+        memory_mib: (before, during),
+        terms: (terms_before, terms_after),
+    }
+}
+
+/// Notes of nobody, all at once and from one address.
+async fn burst(stage: &Stage, junk: &Junk) -> Answers {
+    let answers = Answers::default();
+    let stranger = channel(stage, 0, SOURCES + 1).unwrap();
     let all_at_once = (0..BURST).map(|n| {
         let note = junk.unknown[n % junk.unknown.len()].clone();
-        submitted(
-            stranger.clone(),
-            v1::SubmitRequest {
-                note,
-                wait_ms: 1_000,
-            },
-        )
+        let wait_ms = 1_000;
+        submitted(stranger.clone(), v1::SubmitRequest { note, wait_ms })
     });
     for answer in futures::future::join_all(all_at_once).await {
-        burst.count(answer);
+        answers.count(answer);
+    }
+    answers
+}
+
+fn of(counter: &AtomicUsize) -> usize {
+    counter.load(Ordering::Relaxed)
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap()
+}
+
+impl Seen {
+    fn print(&self) {
+        let (quiet, flooded, flood) = (&self.quiet, &self.flooded, &self.flood);
+        let slower = ms(flooded.percentile(99)) * 100 / ms(quiet.percentile(99)).max(1);
+        let sent = u64::try_from(of(&flood.sent)).unwrap();
+        let figures = serde_json::json!({
+            "scenario": "overload",
+            "chairs": CHAIRS,
+            "reports_per_second_quiet": quiet.rate(),
+            "reports_per_second_flooded": flooded.rate(),
+            "receipt_quiet_p50_ms": ms(quiet.percentile(50)),
+            "receipt_quiet_p99_ms": ms(quiet.percentile(99)),
+            "receipt_flooded_p50_ms": ms(flooded.percentile(50)),
+            "receipt_flooded_p99_ms": ms(flooded.percentile(99)),
+            "p99_in_percent_of_quiet": slower,
+            "junk_sent": sent,
+            "junk_per_second": sent * 1_000 / ms(flooded.elapsed).max(1),
+            "junk_not_sent": of(&flood.unsent),
+            "junk_turned_away": of(&flood.turned_away),
+            "junk_refused": of(&flood.refused),
+            "junk_read": of(&flood.read),
+            "junk_other": of(&flood.other),
+            "burst_turned_away": of(&self.burst.turned_away),
+            "memory_quiet_mib": self.memory_mib.0,
+            "memory_flooded_mib": self.memory_mib.1,
+            "terms": format!("{:?} {:?}", self.terms.0, self.terms.1),
+        });
+        println!("figures {figures}");
     }
 
-    let of = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap();
-    let figures = serde_json::json!({
-        "scenario": "overload",
-        "chairs": CHAIRS,
-        "reports_per_second_quiet": quiet.rate(),
-        "reports_per_second_flooded": flooded.rate(),
-        "receipt_quiet_p50_ms": ms(quiet.percentile(50)),
-        "receipt_quiet_p99_ms": ms(quiet.percentile(99)),
-        "receipt_flooded_p50_ms": ms(flooded.percentile(50)),
-        "receipt_flooded_p99_ms": ms(flooded.percentile(99)),
-        "p99_in_percent_of_quiet": ms(flooded.percentile(99)) * 100 / ms(quiet.percentile(99)).max(1),
-        "junk_sent": of(&answers.sent),
-        "junk_per_second": u64::try_from(of(&answers.sent)).unwrap() * 1_000 / ms(flooded.elapsed).max(1),
-        "junk_not_sent": of(&answers.unsent),
-        "junk_turned_away": of(&answers.turned_away),
-        "junk_refused": of(&answers.refused),
-        "junk_read": of(&answers.read),
-        "junk_other": of(&answers.other),
-        "burst_turned_away": of(&burst.turned_away),
-        "memory_quiet_mib": before,
-        "memory_flooded_mib": during,
-        "terms": format!("{terms_before:?} {terms_after:?}"),
-    });
-    println!("figures {figures}");
-
-    assert!(
-        of(&answers.sent) > 10 * flooded.times.len() / 2,
-        "too little junk"
-    );
-    // How much of the flood is turned away hangs on its rate, and that on the machine.
-    assert!(
-        of(&burst.turned_away) > BURST / 2,
-        "no limit was reached: {burst:?}"
-    );
-    assert_eq!(of(&burst.recorded), 0);
-    assert_eq!(of(&answers.recorded), 0);
-    assert_eq!(terms_before, terms_after);
-    assert!(
-        during <= before + GROWTH_MIB,
-        "{before} MiB became {during}"
-    );
-    let most = quiet.percentile(99) * FACTOR + HICCUP;
-    assert!(
-        flooded.percentile(99) <= most,
-        "p99 {:?} became {:?}",
-        quiet.percentile(99),
-        flooded.percentile(99)
-    );
-    // Every leaf is the manifest or a chair's.
-    let reports: u64 = chairs.standing.iter().map(|(seq, _)| seq).sum();
-    let statuses = stage.cluster.settled(1).await.unwrap();
-    assert_eq!(statuses[0].tree_size, 1 + reports);
+    fn check(&self) {
+        let (quiet, flooded) = (self.quiet.percentile(99), self.flooded.percentile(99));
+        assert!(
+            of(&self.flood.sent) > 5 * self.flooded.times.len(),
+            "too little junk"
+        );
+        // How much of the flood is turned away hangs on its rate, and that on the machine.
+        assert!(
+            of(&self.burst.turned_away) > BURST / 2,
+            "no limit was reached: {:?}",
+            self.burst
+        );
+        assert_eq!(of(&self.burst.recorded) + of(&self.flood.recorded), 0);
+        assert_eq!(self.terms.0, self.terms.1);
+        let (before, during) = self.memory_mib;
+        assert!(
+            during <= before + GROWTH_MIB,
+            "{before} MiB became {during}"
+        );
+        assert!(
+            flooded <= quiet * FACTOR + HICCUP,
+            "p99 {quiet:?} became {flooded:?}"
+        );
+    }
 }
