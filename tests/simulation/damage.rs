@@ -72,15 +72,16 @@ impl Peer for Damaging {
         frames: BoxStream<'static, raft::SnapshotFrame>,
     ) -> Result<raft::SnapshotResponse, Lost> {
         let place = self.place.clone();
-        let mut label = false;
+        let mut leaves = false;
         let frames = frames.map(move |mut frame| {
-            // The label is compared as a whole, with or without a hash: it would be noticed anyway.
+            // Leaves only: other tables have short values, and what no longer reads as rows, or a
+            // label that is another, is noticed without a hash.
             if let Some(Frame::File(file)) = &frame.frame {
-                label = file.name == "applied";
+                leaves = file.name == ledger::Table::Leaf.name();
             }
             if let Some(Frame::Chunk(chunk)) = &mut frame.frame
                 && place.damaging.load(Ordering::Relaxed) > 0
-                && !label
+                && leaves
                 && chunk.len() > 200
             {
                 // Late in the piece: within some row's value, so that it still reads as rows.
