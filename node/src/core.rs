@@ -92,7 +92,7 @@ pub(crate) struct Core {
     /// Is cancelled when the node begins to stop: streams end, submissions are turned away.
     pub(crate) draining: CancellationToken,
     /// Set to the sentence that ends the node, once.
-    pub(crate) downfall: Downfall,
+    pub(crate) downfall: Arc<Downfall>,
     /// Reads for callers that may run at the same time.
     callers: Semaphore,
     started: Instant,
@@ -137,6 +137,8 @@ pub(crate) struct CoreParts {
     pub(crate) retired: Retired,
     /// The life of the data directory.
     pub(crate) incarnation: Incarnation,
+    /// What ends the node, known to the log before there is a core.
+    pub(crate) downfall: Arc<Downfall>,
 }
 
 /// Why the node has to end, from whichever part finds it first.
@@ -197,7 +199,7 @@ impl Core {
             orders: Seen::default(),
             checks: Mutex::new(vec![Check::starting()]),
             draining: CancellationToken::new(),
-            downfall: Downfall::default(),
+            downfall: parts.downfall,
             callers: Semaphore::new(CALLERS),
             started: Instant::now(),
             gossip: Mutex::new(gossip),

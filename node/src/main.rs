@@ -43,6 +43,9 @@ const WORKERS: usize = 2;
 /// Threads for reads of the database.
 const READERS: usize = 16;
 
+/// How long threads of a node that failed may take to end.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(5);
+
 fn main() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
@@ -86,7 +89,11 @@ fn run(options: &Options) -> Result<(), StartError> {
         .build()
         .map_err(|error| failed("start the runtime", error))?;
     let ended = runtime.block_on(live(config));
-    runtime.shutdown_background();
+    if ended.is_ok() {
+        runtime.shutdown_background();
+    } else {
+        runtime.shutdown_timeout(LAST_WORK);
+    }
     ended
 }
 
@@ -96,19 +103,27 @@ async fn live(config: Config) -> Result<(), StartError> {
     let mut interrupt = on(SignalKind::interrupt())?;
     let mut reload = on(SignalKind::hangup())?;
     let node = Node::start(config, Parts::of_this_machine()?).await?;
-    loop {
+    let failed = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
             () = next(&mut reload) => {
                 node.reload_certificates();
             }
             // No orderly stop: what a failed node still believes is not to be handed on.
-            error = node.failed() => return Err(error),
+            error = node.failed() => break Some(error),
+        }
+    };
+    match failed {
+        Some(error) => {
+            node.abandon().await;
+            Err(error)
+        }
+        None => {
+            node.stop().await;
+            Ok(())
         }
     }
-    node.stop().await;
-    Ok(())
 }
 
 /// The next signal of a kind; pending for ever when there can be none.

@@ -289,6 +289,16 @@ impl RunningNode {
         tracing::info!("stopped");
     }
 
+    /// Ends without order, after [`RunningNode::failed`]: nothing is handed on and nothing flushed. Threads
+    /// are waited for, since RocksDB's may not work on while the process takes itself apart.
+    pub async fn abandon(mut self) {
+        self.core.draining.cancel();
+        if let Some(consensus) = self.consensus.take() {
+            let ending = move || consensus.shutdown_timeout(DRAIN);
+            let _ended = tokio::task::spawn_blocking(ending).await;
+        }
+    }
+
     async fn flush(&self) {
         let core = Arc::clone(&self.core);
         let flushing = tokio::task::spawn_blocking(move || {
@@ -397,6 +407,7 @@ async fn core(
         checkpoints,
         log_key,
         incarnation,
+        downfall,
     } = opened;
     let failed = |error: replica::Error| StartError::Replica(error.to_string());
     let settings = settings(config, parts, &whoami, metrics)?;
@@ -428,6 +439,7 @@ async fn core(
         admitted,
         retired,
         incarnation,
+        downfall,
     })))
 }
 

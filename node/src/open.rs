@@ -14,7 +14,7 @@ use crate::admitted::Admitted;
 use crate::charter::Charters;
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
-use crate::core::Whoami;
+use crate::core::{Downfall, Whoami};
 use crate::cosigner::Cosigner;
 use crate::keys::NodeKeys;
 use crate::membership::{self, PublicKeys};
@@ -33,6 +33,7 @@ pub(crate) struct Opened {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) log_key: note::SignerKey,
     pub(crate) incarnation: Incarnation,
+    pub(crate) downfall: Arc<Downfall>,
 }
 
 /// Opens the data directory for this node and for no other.
@@ -66,7 +67,12 @@ pub(crate) fn open(
     };
     let admitted = Arc::new(Admitted::open(directory.file("admitted"))?);
     let retired = Retired::open(directory.file("retired"))?;
-    let (state, log) = databases(config, whoami, &public, &directory, &identity, metrics)?;
+    let downfall = Arc::new(Downfall::default());
+    let watch = Arc::new(LogWatch {
+        metrics: Arc::clone(metrics),
+        downfall: Arc::clone(&downfall),
+    });
+    let (state, log) = databases(config, whoami, &public, &directory, &identity, watch)?;
     let checkpoints =
         Checkpoints::open(&directory.root().join("checkpoints.log")).map_err(|source| {
             StartError::System {
@@ -84,6 +90,7 @@ pub(crate) fn open(
         checkpoints,
         log_key: keys.log,
         incarnation: identity.incarnation,
+        downfall,
     })
 }
 
@@ -95,7 +102,7 @@ fn databases(
     public: &PublicKeys,
     directory: &DataDir,
     identity: &Identity,
-    metrics: &Arc<Metrics>,
+    watch: Arc<LogWatch>,
 ) -> Result<(RocksState, LogDb), StartError> {
     let examined = || -> Result<RocksState, StartError> {
         let state = RocksState::open(directory)?;
@@ -103,9 +110,10 @@ fn databases(
         Ok(state)
     };
     let found = examined();
+    let metrics = Arc::clone(&watch.metrics);
     let options = LogOptions {
         boot: BootId::current()?,
-        observer: Arc::new(FsyncTimes(Arc::clone(metrics))),
+        observer: watch,
     };
     let log = LogDb::open(directory, identity, options)?;
     let state = match found {
@@ -184,15 +192,22 @@ fn examine(
     }
 }
 
-/// Passes the log writer's fsync times on to the metrics.
-struct FsyncTimes(Arc<Metrics>);
+/// Passes the log writer's fsync times on to the metrics, and ends the node when the writer stops: at
+/// that moment consensus may be waiting for nothing, and would not notice.
+struct LogWatch {
+    metrics: Arc<Metrics>,
+    downfall: Arc<Downfall>,
+}
 
-impl LogObserver for FsyncTimes {
+impl LogObserver for LogWatch {
     fn group_written(&self, group: &store::Group) {
-        self.0.log_fsync_duration.observe(group.write_duration);
+        self.metrics
+            .log_fsync_duration
+            .observe(group.write_duration);
     }
 
     fn stopped(&self, reason: &str) {
         tracing::error!(reason, "the log can no longer be written");
+        self.downfall.set(StartError::Disk(reason.to_owned()));
     }
 }

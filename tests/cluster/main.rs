@@ -12,6 +12,8 @@ mod damage;
 #[cfg(test)]
 mod disaster;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod failover;

@@ -19,3 +19,4 @@ pub mod spares;
 pub mod stage;
 pub mod succession;
 pub mod trace;
+pub mod volume;
