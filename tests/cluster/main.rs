@@ -45,3 +45,4 @@ mod refusals;
 mod soak;
 #[cfg(test)]
 mod wiped;
+mod traces;
