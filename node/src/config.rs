@@ -361,6 +361,7 @@ impl Config {
         ];
         let authorities = self.witnesses.iter_mut().filter_map(|it| it.ca.as_mut());
         let optional = self.keys.passphrase_file.iter_mut().chain(authorities);
+        let optional = optional.chain(self.log.trace.iter_mut());
         for path in paths.into_iter().chain(optional) {
             *path = folder.join(&path);
         }

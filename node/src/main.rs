@@ -114,16 +114,12 @@ async fn live(config: Config) -> Result<(), StartError> {
             error = node.failed() => break Some(error),
         }
     };
-    match failed {
-        Some(error) => {
-            node.abandon().await;
-            Err(error)
-        }
-        None => {
-            node.stop().await;
-            Ok(())
-        }
+    if let Some(error) = failed {
+        node.abandon().await;
+        return Err(error);
     }
+    node.stop().await;
+    Ok(())
 }
 
 /// The next signal of a kind; pending for ever when there can be none.

@@ -293,8 +293,8 @@ impl RunningNode {
     /// are waited for, since RocksDB's may not work on while the process takes itself apart.
     pub async fn abandon(mut self) {
         self.core.draining.cancel();
-        if let Some(consensus) = self.consensus.take() {
-            let ending = move || consensus.shutdown_timeout(DRAIN);
+        if let Some(runtime) = self.consensus.runtime.take() {
+            let ending = move || runtime.shutdown_timeout(DRAIN);
             let _ended = tokio::task::spawn_blocking(ending).await;
         }
     }

@@ -44,5 +44,6 @@ mod refusals;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
-mod wiped;
 mod traces;
+#[cfg(test)]
+mod wiped;
