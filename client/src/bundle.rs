@@ -12,11 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use merkle::Hash;
+use merkle::{Hash, leaf_hash};
 pub use proto::convert::bundle::{from_wire, to_wire};
 use proto::v1;
 use receipt::{
     Bundle, BundleError, BundledManifest, Election, Fingerprint, Leaf, Manifest, ShortCode,
+    UnverifiedReceipt,
 };
 
 use crate::connection::{self, Connections};
@@ -118,7 +119,8 @@ pub enum FetchError {
     Untrusted(#[from] BundleError),
 }
 
-/// Fetches the bundle from whichever node answers and verifies it against the fingerprint.
+/// Fetches the bundle from whichever node answers and verifies it against the fingerprint. With it come the
+/// receipts of its later versions, as far as they have any.
 pub async fn fetch(
     connections: &Connections,
     fingerprint: Fingerprint,
@@ -130,7 +132,30 @@ pub async fn fetch(
                 .await
         })
         .await?;
-    let bundle = from_wire(wire).ok_or(FetchError::Malformed)?;
+    let mut bundle = from_wire(wire).ok_or(FetchError::Malformed)?;
     let election = Election::open(&bundle, fingerprint)?;
+    for bundled in &mut bundle.manifests {
+        bundled.receipt = receipt_of(connections, bundled, &election).await;
+    }
     Ok((bundle, election))
+}
+
+/// The receipt of a later version: it shows whoever has the files alone at which leaf the version stands,
+/// without which it is not in force. A version that has none yet gets it with the next fetch.
+async fn receipt_of(
+    connections: &Connections,
+    bundled: &BundledManifest,
+    election: &Election,
+) -> Option<Vec<u8>> {
+    let leaf = bundled.leaf.filter(|leaf| leaf.get() > 0)?;
+    let note = bundled.note.bytes();
+    let hash = leaf_hash(note).as_bytes().to_vec().into();
+    let asked = v1::get_receipt_request::Leaf::LeafHash(hash);
+    let answer = connections.receipt(asked, v1::Level::Receipt).await.ok()?;
+    let v1::get_receipt_response::Result::Receipt(bytes) = answer else {
+        return None;
+    };
+    let receipt = UnverifiedReceipt::parse(&bytes).ok()?;
+    receipt.verify(election).receipt()?;
+    (receipt.index() == leaf && receipt.entry() == note).then(|| bytes.to_vec())
 }

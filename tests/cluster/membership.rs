@@ -58,6 +58,12 @@ async fn every_receipt_verifies(stage: &Stage, connections: &Connections) {
         let fetched = client::bundle::fetch(connections, fingerprint).await;
         let (bundle, _) = fetched.ok()?;
         client::bundle::write_folder(&bundle, &folder).unwrap();
+        let kept = client::bundle::read_folder(&folder).unwrap();
+        let election = receipt::Election::open(&kept, fingerprint).unwrap();
+        let placed = election.versions().iter().all(|one| one.leaf().is_some());
+        if !placed {
+            return None;
+        }
         let receipts = verify_receipts(outbox, &folder, fingerprint).unwrap();
         failed.clone_from(&receipts.failed);
         (receipts.failed.is_empty() && !receipts.verified.is_empty()).then_some(())

@@ -13,6 +13,7 @@ use futures::SinkExt;
 use futures::channel::mpsc;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use openraft::async_runtime::WatchReceiver;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use proto::raft;
@@ -38,8 +39,7 @@ pub struct Inbound<S: State> {
     ordinal: u64,
     workplace: Workplace,
     snapshot_deadline: Duration,
-    /// Held while a snapshot comes in: there is one place to put it.
-    receiving: Arc<tokio::sync::Mutex<()>>,
+    receiving: Arc<Receiving>,
 }
 
 impl<S: State> Clone for Inbound<S> {
@@ -206,10 +206,15 @@ impl<S: State> Inbound<S> {
         if from == self.ordinal {
             return Err(Refused::Invalid("this node called itself"));
         }
-        let Ok(_alone) = self.receiving.try_lock() else {
+        let Some(superseded) = self.receiving.begin(from) else {
             return Err(Refused::Invalid("another snapshot is being received"));
         };
-        let install = self.receive_and_install(from, frames);
+        // Only between frames, so that what is being written is finished first.
+        let frames = frames.take_until(superseded.notified());
+        let install = async {
+            let _alone = self.receiving.place.lock().await;
+            self.receive_and_install(from, frames).await
+        };
         timeout(self.snapshot_deadline, install)
             .await
             .unwrap_or(Err(Refused::Invalid("a snapshot that took too long")))
@@ -316,13 +321,50 @@ fn check_payload(payload: &Payload) -> Result<(), Refused> {
     }
 }
 
+/// Snapshots on their way in: one at a time, for there is one place to put them.
+#[derive(Debug, Default)]
+struct Receiving {
+    /// Held while one comes in.
+    place: tokio::sync::Mutex<()>,
+    sender: Mutex<Option<Sender>>,
+}
+
+/// Whose snapshot came in last.
+#[derive(Debug)]
+struct Sender {
+    from: u64,
+    superseded: Arc<Notify>,
+}
+
+impl Receiving {
+    /// A snapshot from a node begins, unless another node's is under way; what is answered tells
+    /// when it is superseded. A node that begins anew has given up what it sent before, which may
+    /// hang on a connection that was cut and would be waited for until its deadline.
+    fn begin(&self, from: u64) -> Option<Arc<Notify>> {
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = &*sender {
+            if before.from == from {
+                before.superseded.notify_one();
+            } else if self.place.try_lock().is_err() {
+                return None;
+            }
+        }
+        let superseded = Arc::new(Notify::new());
+        *sender = Some(Sender {
+            from,
+            superseded: Arc::clone(&superseded),
+        });
+        Some(superseded)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
     use proto::raft;
 
-    use super::check_append;
+    use super::{Receiving, check_append};
     use crate::types::{
         AppendEntries, CommandBytes, Entry, LeaderId, LogId, Membership, Payload, Vote,
     };
@@ -350,6 +392,18 @@ mod tests {
 
     fn sent(request: AppendEntries) -> raft::AppendRequest {
         wire::append_out(request)
+    }
+
+    #[tokio::test]
+    async fn a_node_that_sends_its_snapshot_anew_takes_the_place_of_what_it_gave_up() {
+        let receiving = Receiving::default();
+        let first = receiving.begin(1).unwrap();
+        let alone = receiving.place.lock().await;
+        assert!(receiving.begin(2).is_none(), "another is under way");
+        let _second = receiving.begin(1).unwrap();
+        first.notified().await;
+        drop(alone);
+        assert!(receiving.begin(2).is_some(), "nothing is under way");
     }
 
     #[test]
