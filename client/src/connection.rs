@@ -166,29 +166,35 @@ impl Connections {
         }
     }
 
-    /// Asks whichever node answers for the receipt of a leaf. An answer that says nothing says that
-    /// the leaf is unknown.
+    /// Asks for the receipt of a leaf: whichever node answers, and all others if that one has none, for it
+    /// may be behind or have left the cluster. An answer that says nothing says that the leaf is unknown.
     pub async fn receipt(
         &self,
         leaf: v1::get_receipt_request::Leaf,
         level: v1::Level,
     ) -> Result<v1::get_receipt_response::Result, Error> {
+        use v1::get_receipt_response::Result as Answer;
         let request = v1::GetReceiptRequest {
             leaf: Some(leaf),
             level: level.into(),
         };
-        let answer = self
-            .any(|channel| {
-                let request = request.clone();
-                async move {
-                    v1::receipts_client::ReceiptsClient::new(channel)
-                        .get_receipt(request)
-                        .await
-                }
-            })
-            .await?;
-        let unknown = v1::get_receipt_response::Result::Unknown(v1::Unknown {});
-        Ok(answer.result.unwrap_or(unknown))
+        let ask = |channel| {
+            let request = request.clone();
+            async move {
+                v1::receipts_client::ReceiptsClient::new(channel)
+                    .get_receipt(request)
+                    .await
+            }
+        };
+        let unknown = Answer::Unknown(v1::Unknown {});
+        let first = self.any(ask).await?.result.unwrap_or(unknown);
+        if matches!(first, Answer::Receipt(_)) {
+            return Ok(first);
+        }
+        let others = self.all(CONNECT, ask).await.into_iter();
+        let mut others = others.filter_map(|(_, answer)| answer.ok()?.result);
+        let receipt = others.find(|answer| matches!(answer, Answer::Receipt(_)));
+        Ok(receipt.unwrap_or(first))
     }
 
     /// Asks one node.
