@@ -119,8 +119,7 @@ pub enum FetchError {
     Untrusted(#[from] BundleError),
 }
 
-/// Fetches the bundle from whichever node answers and verifies it against the fingerprint. With it come the
-/// receipts of its later versions, as far as they have any.
+/// Fetches the bundle from whichever node answers and verifies it against the fingerprint.
 pub async fn fetch(
     connections: &Connections,
     fingerprint: Fingerprint,
@@ -132,8 +131,18 @@ pub async fn fetch(
                 .await
         })
         .await?;
-    let mut bundle = from_wire(wire).ok_or(FetchError::Malformed)?;
+    let bundle = from_wire(wire).ok_or(FetchError::Malformed)?;
     let election = Election::open(&bundle, fingerprint)?;
+    Ok((bundle, election))
+}
+
+/// The same for whoever keeps it as files: with it come the receipts of its later versions, as far as they
+/// have any.
+pub async fn fetch_to_keep(
+    connections: &Connections,
+    fingerprint: Fingerprint,
+) -> Result<(Bundle, Election), FetchError> {
+    let (mut bundle, election) = fetch(connections, fingerprint).await?;
     for bundled in &mut bundle.manifests {
         bundled.receipt = receipt_of(connections, bundled, &election).await;
     }

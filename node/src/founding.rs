@@ -112,7 +112,7 @@ impl Founders {
         }
         core.admitted
             .admit(self.hash())
-            .map_err(|error| not_admitted(&error))
+            .map_err(|error| not_admitted(core, &error))
     }
 
     /// Founds the cluster, unless that was done before.
@@ -123,7 +123,7 @@ impl Founders {
         let hash = self.hash();
         core.admitted
             .agree(hash)
-            .map_err(|error| not_admitted(&error))?;
+            .map_err(|error| not_admitted(core, &error))?;
         let others = self.0.iter();
         let others = others.filter(|(ordinal, _)| **ordinal != core.whoami.ordinal);
         for (ordinal, node) in others {
@@ -149,14 +149,15 @@ pub(crate) fn agree(core: &Core, members: Hash) -> Result<(), Status> {
     }
     core.admitted
         .agree(members)
-        .map_err(|error| not_admitted(&error))
+        .map_err(|error| not_admitted(core, &error))
 }
 
-fn not_admitted(error: &NotAdmitted) -> Status {
+fn not_admitted(core: &Core, error: &NotAdmitted) -> Status {
     match error {
         NotAdmitted::Otherwise(_) => Status::failed_precondition(error.to_string()),
         NotAdmitted::Disk(cause) => {
             tracing::error!(error = %cause, "the admission could not be kept");
+            core.disk_failed(cause);
             Status::internal(error.to_string())
         }
     }

@@ -106,6 +106,15 @@ impl Bench {
         }
     }
 
+    /// Records a report while the node runs, and stops it again.
+    async fn record_one_more(&mut self) {
+        assert!(matches!(self.start().await, Serves));
+        self.stage.report(12).await.unwrap();
+        self.size += 1;
+        self.stage.cluster.settled(self.size).await.unwrap();
+        self.stage.cluster.stop(1).await.unwrap();
+    }
+
     fn keep(&self, name: &str) -> PathBuf {
         let kept = self.stage.folder().join(name);
         copy(&self.folder, &kept);
@@ -238,11 +247,7 @@ async fn a_damaged_log_or_mark_is_refused() {
     let mut bench = Bench::set_up().await;
     let fresh = bench.keep("fresh");
     // An entry more, and the first copy's log is an older one.
-    assert!(matches!(bench.start().await, Serves));
-    bench.stage.report(12).await.unwrap();
-    bench.size += 1;
-    bench.stage.cluster.settled(bench.size).await.unwrap();
-    bench.stage.cluster.stop(1).await.unwrap();
+    bench.record_one_more().await;
     // Opening has moved what the first run wrote into a table; what came after is in the log.
     let kept = bench.keep("kept");
 
@@ -327,11 +332,7 @@ async fn small_files(bench: &mut Bench, kept: &Path, fresh: &Path) {
 async fn a_damaged_state_is_made_again_from_the_log() {
     let mut bench = Bench::set_up().await;
     let fresh = bench.keep("fresh");
-    assert!(matches!(bench.start().await, Serves));
-    bench.stage.report(12).await.unwrap();
-    bench.size += 1;
-    bench.stage.cluster.settled(bench.size).await.unwrap();
-    bench.stage.cluster.stop(1).await.unwrap();
+    bench.record_one_more().await;
     let kept = bench.keep("kept");
 
     for harm in [Harm::Flip, Harm::Zero, Harm::Cut, Harm::Delete] {

@@ -34,23 +34,15 @@ async fn stranger() -> (Arc<AtomicU32>, WitnessPlan, tokio::task::JoinHandle<()>
 
 /// The final form of a leaf's receipt from a node, waited for.
 async fn final_receipt(stage: &Stage, index: u64) -> receipt::Receipt {
-    let request = v1::GetReceiptRequest {
-        leaf: Some(v1::get_receipt_request::Leaf::LeafIndex(index)),
-        level: v1::Level::Final.into(),
-    };
+    let leaf = v1::get_receipt_request::Leaf::LeafIndex(index);
     stage
         .cluster
         .wait("the final receipt", Duration::from_mins(1), async || {
-            let ask = |channel| {
-                let request = request.clone();
-                async move {
-                    v1::receipts_client::ReceiptsClient::new(channel)
-                        .get_receipt(request)
-                        .await
-                }
-            };
-            let answer = stage.cluster.connections.any(ask).await.ok()?;
-            let Some(v1::get_receipt_response::Result::Receipt(bytes)) = answer.result else {
+            let asked = stage
+                .cluster
+                .connections
+                .receipt(leaf.clone(), v1::Level::Final);
+            let v1::get_receipt_response::Result::Receipt(bytes) = asked.await.ok()? else {
                 return None;
             };
             let unverified = UnverifiedReceipt::parse(&bytes).unwrap();

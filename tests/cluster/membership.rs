@@ -11,12 +11,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use client::connection::Connections;
-use client::members::replace::succeed;
 use client::members::{Controls, Error, View, view};
 use receipt::leaf::Role;
 use tests::audit::verify_receipts;
 use tests::load::{Load, Seen, Tally};
-use tests::spares::{Spares, next_version};
+use tests::spares::{Spares, named};
 use tests::stage::Stage;
 
 /// How often something is done: `few` in the gate, `many` in the nightly run.
@@ -55,7 +54,7 @@ async fn every_receipt_verifies(stage: &Stage, connections: &Connections) {
     let outbox = stage.desk.outbox.disk().path();
     let mut failed = Vec::new();
     let all = async || {
-        let fetched = client::bundle::fetch(connections, fingerprint).await;
+        let fetched = client::bundle::fetch_to_keep(connections, fingerprint).await;
         let (bundle, _) = fetched.ok()?;
         client::bundle::write_folder(&bundle, &folder).unwrap();
         let kept = client::bundle::read_folder(&folder).unwrap();
@@ -81,15 +80,10 @@ async fn voters(connections: &Connections) -> BTreeSet<u64> {
 
 /// Spares 4 and 5 for a cluster of three, named by version 2, which is in force.
 async fn with_spares(stage: &Stage) -> (Spares, Connections, receipt::Manifest) {
-    let cluster = &stage.cluster;
-    let spares = Spares::prepare(cluster, &[4, 5], &stage.folder().join("spares")).unwrap();
-    let connections = spares.connect(cluster).unwrap();
-    let first = &cluster.made.content;
-    let second = next_version(cluster, first, &first.nodes, &spares.lines()).unwrap();
-    succeed(&connections, &second, &stage.desk.clock)
+    let folder = stage.folder().join("spares");
+    named(&stage.cluster, &stage.desk.clock, &[4, 5], &folder)
         .await
-        .unwrap();
-    (spares, connections, second.manifest)
+        .unwrap()
 }
 
 fn code(error: &Error) -> &str {
@@ -101,12 +95,4 @@ fn code(error: &Error) -> &str {
 /// A node that does not lead.
 async fn follower(stage: &Stage) -> u64 {
     stage.cluster.leader().await.unwrap() % 3 + 1
-}
-async fn until_up(stage: &Stage, connections: &Connections, id: &str) {
-    let answers = async || {
-        let view = View::of(connections).await;
-        view.node(id).is_ok().then_some(())
-    };
-    let patience = Duration::from_secs(20);
-    stage.cluster.wait(id, patience, answers).await.unwrap();
 }

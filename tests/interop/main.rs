@@ -11,18 +11,16 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use client::answer::Effect;
 use client::chair::Report;
 use client::connection::Connections;
-use client::members::replace::{Replacement, Successor, succeed};
+use client::members::replace::{Replacement, Successor};
 use client::members::{Controls, View};
 use merkle::LeafHash;
-use note::SignerKey;
 use receipt::leaf::{Reason, Role};
 use tests::chairs::Receipted;
-use tests::spares::{Spares, next_version, prepared};
+use tests::spares::{Spares, named, prepared, until_up};
 use tests::stage::Stage;
 
 /// Three nodes, six reports, the leader killed in between, a correction under its successor, the dead node
@@ -83,40 +81,26 @@ fn keep(folder: &Path, version: &str, policy: &[u8], receipts: &[Receipted]) {
 /// A spare takes the place of a dead node, by orders of administrators under a version that was signed before.
 async fn replaced(stage: &Stage, dead: u64) -> (Spares, Connections, Successor) {
     let cluster = &stage.cluster;
-    let mut spares = Spares::prepare(cluster, &[4], &stage.folder().join("spares")).unwrap();
-    let connections = spares.connect(cluster).unwrap();
-    let first = &cluster.made.content;
-    let second = next_version(cluster, first, &first.nodes, &spares.lines()).unwrap();
-    succeed(&connections, &second, &stage.desk.clock)
+    let folder = stage.folder().join("spares");
+    let (mut spares, connections, second) = named(cluster, &stage.desk.clock, &[4], &folder)
         .await
         .unwrap();
     spares.start(4).unwrap();
-    let up = async || {
-        let view = View::of(&connections).await;
-        view.node("n4").is_ok().then_some(())
-    };
-    let patience = Duration::from_secs(20);
-    cluster.wait("the spare", patience, up).await.unwrap();
+    until_up(cluster, &connections, "n4").await.unwrap();
     let replacement = Replacement {
         out: format!("n{dead}"),
         by: "n4".to_owned(),
-        successors: prepared(cluster, &second.manifest).unwrap(),
+        successors: prepared(cluster, &second).unwrap(),
         reason: Reason::parse("it does not start again").unwrap(),
     };
-    let copy = |key: &SignerKey| SignerKey::from_secret_text(&key.to_secret_text()).unwrap();
-    let admins: Vec<_> = stage
-        .people(Role::Admin)
-        .unwrap()
-        .iter()
-        .map(copy)
-        .collect();
+    let admins = stage.people(Role::Admin).unwrap();
     let desk = Controls {
         connections: &connections,
         election: &cluster.election,
         key: admins.first().unwrap(),
         clock: stage.desk.clock,
     };
-    desk.replace(&replacement, &admins, |_| ()).await.unwrap();
+    desk.replace(&replacement, admins, |_| ()).await.unwrap();
     let mut successors = replacement.successors.into_iter();
     let has_left = |one: &Successor| one.manifest.nodes.iter().all(|node| node.ordinal != dead);
     let third = successors.find(has_left).unwrap();

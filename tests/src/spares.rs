@@ -2,13 +2,15 @@
 //! authority as it would before the night.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use client::certificate::{Authority, Pair};
 use client::clock::{Clock, SystemClock};
 use client::connection::{Connections, NodeAddress};
 use client::election::{Before, Desk, NodeKeys, NodePlan, make_node, successors, write_node};
-use client::members::replace::Successor;
+use client::members::View;
+use client::members::replace::{Successor, succeed};
 use client::random::{Random, SeededRandom, SystemRandom};
 use note::SignedNote;
 use receipt::leaf::Role;
@@ -115,6 +117,34 @@ impl Spares {
             .find(|node| node.keys.ordinal == ordinal)
             .with_context(|| format!("there is no spare {ordinal}"))
     }
+}
+
+/// Spares for a cluster, and a version after its first that names them and is in force.
+pub async fn named(
+    cluster: &Cluster,
+    clock: &SystemClock,
+    ordinals: &[u64],
+    folder: &Path,
+) -> anyhow::Result<(Spares, Connections, Manifest)> {
+    let spares = Spares::prepare(cluster, ordinals, folder)?;
+    let connections = spares.connect(cluster)?;
+    let first = &cluster.made.content;
+    let second = next_version(cluster, first, &first.nodes, &spares.lines())?;
+    succeed(&connections, &second, clock).await?;
+    Ok((spares, connections, second.manifest))
+}
+
+/// Waits for a node to answer.
+pub async fn until_up(
+    cluster: &Cluster,
+    connections: &Connections,
+    id: &str,
+) -> anyhow::Result<()> {
+    let answers = async || {
+        let view = View::of(connections).await;
+        view.node(id).is_ok().then_some(())
+    };
+    cluster.wait(id, Duration::from_secs(20), answers).await
 }
 
 /// A signed version that follows `before` and takes effect with its leaf, with other machines.

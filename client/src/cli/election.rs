@@ -383,7 +383,7 @@ impl Bundle {
             trust::open_folder(&trust)?.bundle
         } else {
             let connections = self.network.connect()?;
-            let fetched = bundle::fetch(&connections, self.fingerprint).await;
+            let fetched = bundle::fetch_to_keep(&connections, self.fingerprint).await;
             fetched.map_err(|error| not_fetched(&error))?.0
         };
         bundle::write_folder(&bundle, &self.folder).map_err(|error| {

@@ -112,7 +112,7 @@ pub(crate) async fn open_for_sending(
         other => other,
     };
     let connections = network.connect()?;
-    match bundle::fetch(&connections, pin).await {
+    match bundle::fetch_to_keep(&connections, pin).await {
         Ok((bundle, election)) => {
             keep_bundle(&bundle, &pin, outbox);
             let opened = Opened {

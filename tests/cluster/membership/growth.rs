@@ -6,10 +6,10 @@ use std::time::Duration;
 use client::connection::Connections;
 use client::members::View;
 use client::members::replace::{Successor, succeed};
-use tests::spares::{Spares, next_version};
+use tests::spares::{Spares, next_version, until_up};
 use tests::stage::Stage;
 
-use super::{code, controls, every_receipt_verifies, until_up, voters};
+use super::{code, controls, every_receipt_verifies, voters};
 
 /// One node, then three, then five; then the one that leads is taken out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,7 +24,9 @@ async fn a_cluster_grows_from_one_to_five_and_loses_its_leader() {
     all.extend(spares.lines());
     for ordinal in 2..=5 {
         spares.start(ordinal).unwrap();
-        until_up(&stage, &connections, &format!("n{ordinal}")).await;
+        until_up(&stage.cluster, &connections, &format!("n{ordinal}"))
+            .await
+            .unwrap();
     }
     let mut manifest = stage.cluster.made.content.clone();
     let sizes = [vec![], vec!["n2", "n3"], vec!["n4", "n5"]];

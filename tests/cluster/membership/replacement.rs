@@ -7,14 +7,11 @@ use client::connection::Connections;
 use client::members::replace::{Replacement, Step};
 use client::members::{View, view};
 use futures::stream::{self, StreamExt};
-use note::SignerKey;
 use receipt::leaf::{Reason, Role};
-use tests::spares::prepared;
+use tests::spares::{prepared, until_up};
 use tests::stage::Stage;
 
-use super::{
-    controls, every_receipt_verifies, follower, under_load, until_up, voters, with_spares,
-};
+use super::{controls, every_receipt_verifies, follower, under_load, voters, with_spares};
 
 /// The units of a whole state's night.
 const NIGHT: u64 = 1_765;
@@ -38,7 +35,7 @@ async fn a_dead_node_is_replaced_under_load() {
     stage.cluster.kill(dead).await.unwrap();
     std::fs::remove_dir_all(stage.cluster.folder(dead).unwrap().join("data")).unwrap();
     spares.start(4).unwrap();
-    until_up(&stage, &connections, "n4").await;
+    until_up(&stage.cluster, &connections, "n4").await.unwrap();
 
     let replacement = Replacement {
         out: format!("n{dead}"),
@@ -81,12 +78,12 @@ async fn replace(
     connections: &Connections,
     replacement: &Replacement,
 ) -> (Duration, Vec<(Step, Duration)>) {
-    let admins = copies(stage.people(Role::Admin).unwrap());
+    let admins = stage.people(Role::Admin).unwrap();
     let desk = controls(stage, connections, 0);
     let begun = Instant::now();
     let mut steps = Vec::new();
     tokio::select! {
-        replaced = desk.replace(replacement, &admins, |step| steps.push((step, begun.elapsed()))) => {
+        replaced = desk.replace(replacement, admins, |step| steps.push((step, begun.elapsed()))) => {
             replaced.unwrap();
         }
         few = watched_voters(connections) => panic!("only {few:?} vote"),
@@ -106,10 +103,4 @@ async fn watched_voters(connections: &Connections) -> BTreeSet<u64> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-fn copies(keys: &[SignerKey]) -> Vec<SignerKey> {
-    keys.iter()
-        .map(|key| SignerKey::from_secret_text(&key.to_secret_text()).unwrap())
-        .collect()
 }

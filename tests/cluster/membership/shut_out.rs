@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use client::members::View;
+use tests::spares::until_up;
 use tests::stage::Stage;
 
-use super::{code, controls, follower, until_up, with_spares};
+use super::{code, controls, follower, with_spares};
 use crate::identity::copy;
 
 /// Whoever lost its directory has forgotten what it promised: it waits outside, and no order lets it in again
@@ -16,7 +17,7 @@ async fn a_wiped_node_is_refused_by_itself_and_by_the_leader() {
     let (mut spares, connections, _) = with_spares(&stage).await;
     spares.start(4).unwrap();
     let wiped = follower(&stage).await;
-    until_up(&stage, &connections, "n4").await;
+    until_up(&stage.cluster, &connections, "n4").await.unwrap();
     let desk = controls(&stage, &connections, 0);
     let up = desk.caught_up("n4", Duration::ZERO);
     assert!(
@@ -34,7 +35,7 @@ async fn a_wiped_node_is_refused_by_itself_and_by_the_leader() {
     spares.start(4).unwrap();
     let desk = controls(&stage, &connections, 0);
     for id in [format!("n{wiped}"), "n4".to_owned()] {
-        until_up(&stage, &connections, &id).await;
+        until_up(&stage.cluster, &connections, &id).await.unwrap();
         let refused = desk.add(&id).await.unwrap_err();
         assert_eq!(code(&refused), "impossible", "{refused}");
         let said = refused.to_string();
