@@ -221,11 +221,14 @@ impl<P: Peer, S: State> NetStreamAppend<TypeConfig> for Link<P, S> {
             let input = stream::iter([first]).chain(input);
             let pace = Arc::new(Pace::new(self.terms.append_progress));
             let sending = Arc::clone(&pace);
+            let ending = Arc::clone(&pace);
             let requests = input.map(move |request| {
                 let request = wire::append_out(request);
                 sending.sent(request.encoded_len());
                 request
             });
+            let end = stream::once(async move { ending.ended() });
+            let requests = requests.chain(end.filter_map(|()| future::ready(None)));
             let opened = self.stream.append(requests.boxed());
             let answers = match timeout(self.terms.append_progress, opened).await {
                 Ok(answers) => answers.map_err(rpc_error)?,
@@ -332,6 +335,9 @@ fn watched(
                 Err(_) if pace.overdue() => {
                     return Some((Err(unreachable("the append stream made no progress")), None));
                 }
+                // Its closing may have been swallowed, and nothing would ever say so: the node
+                // would get no entries any more.
+                Err(_) if pace.all_answered() => return None,
                 Err(_) => {}
             }
         }
@@ -351,6 +357,8 @@ struct UnderWay {
     requests: VecDeque<usize>,
     /// When the stream last moved: an answer came, or the first request after a silence went out.
     since: Instant,
+    /// Whether there will be no more requests.
+    ended: bool,
 }
 
 impl Pace {
@@ -360,6 +368,7 @@ impl Pace {
             under_way: Mutex::new(UnderWay {
                 requests: VecDeque::new(),
                 since: Instant::now(),
+                ended: false,
             }),
         }
     }
@@ -376,6 +385,16 @@ impl Pace {
         let mut under_way = self.lock();
         under_way.requests.pop_front();
         under_way.since = Instant::now();
+    }
+
+    fn ended(&self) {
+        self.lock().ended = true;
+    }
+
+    /// Whether the requests have ended and each has its answer.
+    fn all_answered(&self) -> bool {
+        let under_way = self.lock();
+        under_way.ended && under_way.requests.is_empty()
     }
 
     /// When the stream is next to be looked at: with nothing under way merely in a while.
@@ -498,6 +517,15 @@ mod tests {
         let mut answers = Box::pin(watched(stream::pending().boxed(), pace));
         assert!(answers.next().await.unwrap().is_err());
         assert!(begun.elapsed() < PATIENCE * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_whose_closing_was_swallowed_ends_when_all_is_answered() {
+        let pace = Arc::new(Pace::new(PATIENCE));
+        let mut answers = Box::pin(watched(stream::pending().boxed(), Arc::clone(&pace)));
+        pace.ended();
+        let waited = tokio::time::timeout(Duration::from_mins(1), answers.next()).await;
+        assert!(waited.unwrap().is_none());
     }
 
     /// One mebibyte at one megabit a second is under way for eight seconds.
