@@ -92,6 +92,8 @@ impl Course {
     /// Does a fault, if there is somebody to do it to.
     fn strike(&mut self, cluster: &mut Cluster, kind: Kind) -> bool {
         let before = nemesis::trace(cluster, kind);
+        // One fault at a time: whoever came back after damaged snapshots had until now to need one.
+        cluster.damage_snapshots(false);
         let done = nemesis::strike(cluster, kind, &mut self.luck);
         if done {
             self.feel(cluster);

@@ -42,6 +42,7 @@ mod host;
 mod invariants;
 mod mutants;
 mod nemesis;
+mod panics;
 mod place;
 mod promises;
 mod run;

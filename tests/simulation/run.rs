@@ -13,6 +13,7 @@ use crate::course::Course;
 use crate::disaster;
 use crate::invariants::{self, Invariant, Rest};
 use crate::nemesis::{self, Counts};
+use crate::panics::Panics;
 use crate::place::Lines;
 use crate::promises::Promises;
 use crate::sim::disk::Luck;
@@ -57,6 +58,7 @@ pub struct Report {
 
 /// Runs one seed.
 pub fn run(seed: u64) -> Report {
+    let panics = Panics::watch();
     let plan = plan(seed);
     let stage = Arc::new(Stage::new(plan.nodes, plan.units));
     let lines = Lines::default();
@@ -84,6 +86,7 @@ pub fn run(seed: u64) -> Report {
         }
         step += 1;
         course.watch_ended(&mut cluster, healed.is_some());
+        course.violations.extend(panics.take());
         if step.is_multiple_of(20) {
             watch(&mut invariants, &cluster, &mut course.violations);
         }

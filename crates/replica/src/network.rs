@@ -324,6 +324,12 @@ fn watched(
         loop {
             let deadline = pace.deadline();
             match timeout_at(deadline, answers.next()).await {
+                // openraft would go on with what it sent last to that node, which may have been
+                // purged since, and its task would end for good.
+                Ok(None) if pace.has_unanswered() => {
+                    let what = "the append stream ended before all was answered";
+                    return Some((Err(rpc_error(Lost::Broken(what.to_owned()))), None));
+                }
                 Ok(None) => return None,
                 Ok(Some(Ok(answer))) => {
                     pace.answered();
@@ -397,6 +403,10 @@ impl Pace {
         under_way.ended && under_way.requests.is_empty()
     }
 
+    fn has_unanswered(&self) -> bool {
+        !self.lock().requests.is_empty()
+    }
+
     /// When the stream is next to be looked at: with nothing under way merely in a while.
     fn deadline(&self) -> Instant {
         let under_way = self.lock();
@@ -412,7 +422,7 @@ impl Pace {
     }
 
     fn overdue(&self) -> bool {
-        !self.lock().requests.is_empty() && self.deadline() <= Instant::now()
+        self.has_unanswered() && self.deadline() <= Instant::now()
     }
 
     fn lock(&self) -> MutexGuard<'_, UnderWay> {
@@ -526,6 +536,15 @@ mod tests {
         pace.ended();
         let waited = tokio::time::timeout(Duration::from_mins(1), answers.next()).await;
         assert!(waited.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_end_before_all_is_answered_are_an_error() {
+        let pace = Arc::new(Pace::new(PATIENCE));
+        pace.sent(10);
+        let mut answers = Box::pin(watched(stream::empty().boxed(), Arc::clone(&pace)));
+        assert!(answers.next().await.unwrap().is_err());
+        assert!(answers.next().await.is_none());
     }
 
     /// One mebibyte at one megabit a second is under way for eight seconds.
