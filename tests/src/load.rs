@@ -166,6 +166,12 @@ impl Times {
         self.0.insert(place, time);
     }
 
+    /// Takes all of `others` in.
+    pub fn append(&mut self, others: &Self) {
+        self.0.extend(&others.0);
+        self.0.sort_unstable();
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.len()
