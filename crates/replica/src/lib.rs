@@ -58,11 +58,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{
-    ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError,
+    ClientWriteError, Fatal, ForwardReason, ForwardToLeader, LinearizableReadError, RaftError,
 };
+use openraft::raft::ClientWriteResponse;
+use openraft::{Instant as _, ReadPolicy, ServerState};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -79,6 +80,9 @@ use crate::seams::{Log, State, Transport};
 use crate::seeds::Seeds;
 use crate::trace::Event;
 use crate::types::{CommandBytes, Metrics, Raft, Reply, TypeConfig};
+
+type Written = ClientWriteResponse<TypeConfig>;
+type NotWritten = RaftError<TypeConfig, ClientWriteError<TypeConfig>>;
 
 /// A running replica; clones are handles to the same one.
 pub struct Replica<S: State> {
@@ -198,9 +202,8 @@ impl<S: State> Replica<S> {
         let bytes = codec::encode(command).map_err(|error| Error::Invalid {
             what: error.to_string(),
         })?;
-        let writing = self.inner.raft.client_write(CommandBytes(bytes));
-        let writing = self.inner.seeds.scope(writing);
-        let Ok(written) = timeout(self.inner.config.proposal_deadline, writing).await else {
+        let deadline = self.inner.config.proposal_deadline;
+        let Ok(written) = timeout(deadline, self.write(CommandBytes(bytes))).await else {
             return Err(Error::Unavailable {
                 what: "no outcome within the proposal's deadline",
             });
@@ -213,6 +216,38 @@ impl<S: State> Replica<S> {
             Err(RaftError::APIError(error)) => Err(self.not_written(error)),
             Err(RaftError::Fatal(fatal)) => Err(Error::fatal(fatal)),
         }
+    }
+
+    /// Has a command written. A new leader takes none before a majority has answered it once: that
+    /// is a round trip away, and waited for here, because nobody else can take the command.
+    async fn write(&self, command: CommandBytes) -> Result<Written, NotWritten> {
+        let writing = || {
+            let writing = self.inner.raft.client_write(command.clone());
+            self.inner.seeds.scope(writing)
+        };
+        match writing().await {
+            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))
+                if forward.reason == ForwardReason::LeaseExpired =>
+            {
+                self.answered_by_majority().await;
+                writing().await
+            }
+            written => written,
+        }
+    }
+
+    /// Waits until a majority has answered this leader lately, it no longer leads, or it would have
+    /// to be taken for cut off.
+    async fn answered_by_majority(&self) {
+        let lately = self.inner.config.election_max;
+        let mut metrics = self.inner.raft.metrics();
+        let settled = metrics.wait_until(|metrics| {
+            let answered = metrics.last_quorum_acked;
+            metrics.state != ServerState::Leader
+                || answered.is_some_and(|answered| answered.elapsed() < lately)
+        });
+        // Either way the next attempt says how it stands.
+        let _ = timeout(lately, settled).await;
     }
 
     fn not_written(&self, error: ClientWriteError<TypeConfig>) -> Error {

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use ledger::{Memory, View};
 use merkle::LeafIndex;
 use replica::seams::State as _;
-use replica::{PeerNode, Replica, ReplicaConfig, Role, Workplace};
+use replica::{PeerNode, Replica, ReplicaConfig, Role, Workplace, codec};
 
 use sim::disk::{Luck, SimDisk, SimState};
 use sim::election;
@@ -469,6 +469,32 @@ fn no_seed_loses_an_acknowledged_report() {
         assert!(history.leaders.len() > 1, "seed {seed} lost no leader");
     }
     assert!(!all || installed > 0, "no seed installed a snapshot");
+}
+
+/// A node that says it leads takes what it is offered, from the first moment on: whoever waited for
+/// a leader and was sent away would not know whom to ask next.
+#[test]
+fn a_new_leader_takes_what_it_is_offered_at_once() {
+    for seed in 1..=10 {
+        let mut cluster = cluster(&plan(seed));
+        let places = cluster.places.clone();
+        cluster.sim.client("impatient", async move {
+            let leader = loop {
+                let running = places.iter().map(|place| place.running.lock().unwrap().clone());
+                let mut leads = running.flatten().filter(|replica| {
+                    let status = replica.status();
+                    status.leader == Some(status.ordinal)
+                });
+                if let Some(leader) = leads.next() {
+                    break leader;
+                }
+                tokio::time::sleep(Duration::from_micros(500)).await;
+            };
+            leader.propose(codec::decode(election::commands()[0].clone())?).await?;
+            Ok(())
+        });
+        while !cluster.sim.step().unwrap() {}
+    }
 }
 
 /// The same seed gives the same answers at the same virtual times, and the same state.
