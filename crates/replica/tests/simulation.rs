@@ -480,7 +480,9 @@ fn a_new_leader_takes_what_it_is_offered_at_once() {
         let places = cluster.places.clone();
         cluster.sim.client("impatient", async move {
             let leader = loop {
-                let running = places.iter().map(|place| place.running.lock().unwrap().clone());
+                let running = places
+                    .iter()
+                    .map(|place| place.running.lock().unwrap().clone());
                 let mut leads = running.flatten().filter(|replica| {
                     let status = replica.status();
                     status.leader == Some(status.ordinal)
@@ -490,7 +492,9 @@ fn a_new_leader_takes_what_it_is_offered_at_once() {
                 }
                 tokio::time::sleep(Duration::from_micros(500)).await;
             };
-            leader.propose(codec::decode(election::commands()[0].clone())?).await?;
+            leader
+                .propose(codec::decode(election::commands()[0].clone())?)
+                .await?;
             Ok(())
         });
         while !cluster.sim.step().unwrap() {}
