@@ -123,7 +123,6 @@ impl Course {
                 ));
             }
         }
-        cluster.damage_snapshots(fault.kind == Kind::DamagedSnapshot);
         nemesis::relieve(cluster, &mut self.luck);
         self.under_way = None;
     }

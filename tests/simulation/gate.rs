@@ -235,20 +235,18 @@ impl Total {
     }
 }
 
-/// Seeds that failed once, by name: those that hold again, and those whose defect is still open.
-fn known() -> (Vec<u64>, Vec<u64>) {
+/// Seeds that failed once, by name.
+fn known() -> Vec<u64> {
     let lines = include_str!("seeds.txt").lines();
     let lines = lines.filter(|line| !line.starts_with('#') && !line.is_empty());
-    let (open, mended): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("open "));
-    let seed = |line: &str| {
-        let line = line.strip_prefix("open ").unwrap_or(line);
-        let number = line.split_whitespace().next().unwrap();
-        number
-            .parse()
-            .expect("a line of seeds.txt begins with a seed")
-    };
-    let seeds = |lines: Vec<&str>| lines.into_iter().map(seed).collect();
-    (seeds(mended), seeds(open))
+    lines
+        .map(|line| {
+            let number = line.split_whitespace().next().unwrap();
+            number
+                .parse()
+                .expect("a line of seeds.txt begins with a seed")
+        })
+        .collect()
 }
 
 /// Where the fresh seeds begin: as asked for, or each day somewhere else.
@@ -286,17 +284,8 @@ pub fn gate() -> Total {
     };
     println!("{many} fresh seeds from {first}");
     let since = Instant::now();
-    let (mended, open) = known();
-    let fresh = (first..first + many).filter(|seed| !open.contains(seed));
-    // An open defect has to show itself: when it no longer does, its line is out of date.
-    run(open.iter().copied(), None, |ended| {
-        println!("open seed {}: {:?}", ended.seed, ended.wrong);
-        if ended.wrong.is_none() {
-            total.failed.push(ended.seed);
-        }
-        false
-    });
-    run(mended.into_iter().chain(fresh), None, |ended| {
+    let seeds = known().into_iter().chain(first..first + many);
+    run(seeds, None, |ended| {
         if let Some(wrong) = &ended.wrong {
             println!("seed {}: {wrong}", ended.seed);
         }
