@@ -4,27 +4,30 @@
 //! Everything runs on one machine, the generator of the junk included, so what the chairs lose is
 //! what the nodes and the generator take from each other's cores, too. The junk therefore comes at a
 //! fixed rate, ten times that of the reports when it was quiet, answered or not. What is promised is
-//! a factor of two; what is asserted here is what does not hang on the machine.
+//! a factor of two, which the long form asserts; the gate asserts what does not hang on the machine.
 
+use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use bytes::Buf;
 use client::chair::{self, Report};
 use client::random::SeededRandom;
 use futures::stream::{FuturesUnordered, StreamExt};
 use merkle::LeafHash;
 use note::{KeyName, SignerKey, UnixSeconds};
 use proto::v1;
-use proto::v1::results_client::ResultsClient;
 use proto::v1::submissions_client::SubmissionsClient;
-use proto::v1::transparency_client::TransparencyClient;
 use tests::figures;
 use tests::stage::Stage;
 use tokio::time::Instant;
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic_prost::ProstCodec;
 
 use super::doors::get;
 
@@ -46,11 +49,11 @@ const BURST: usize = 300;
 const UNANSWERED: usize = 1_000;
 /// Addresses from which junk comes.
 const SOURCES: u8 = 8;
-/// How much longer a chair may wait for the slowest receipt in a hundred than without junk, with
-/// tests of others on the same cores.
-const FACTOR: u32 = 10;
-/// What the machine may add to that.
-const HICCUP: Duration = Duration::from_secs(1);
+/// How much longer a chair may wait for the slowest receipt in a hundred than without junk: in the
+/// gate, with tests of others on the same cores, and at night, as promised.
+const FACTOR: (usize, usize) = (10, 2);
+/// What the machine may add to that in the gate, in milliseconds.
+const HICCUP: (usize, usize) = (1_000, 0);
 /// What a node may grow by while it is flooded, in MiB.
 const GROWTH_MIB: u64 = 64;
 
@@ -268,14 +271,59 @@ async fn piece(channel: Channel, junk: &Junk, n: usize) -> Result<Taken, tonic::
                 local: true,
                 unreleased: true,
             };
-            let mut results = ResultsClient::new(channel).max_decoding_message_size(16 << 20);
-            results.get_results(request).await.map(|_| Taken::Read)
+            unread(channel, "/tally.v1.Results/GetResults", request).await
         }
         _ => {
             let request = v1::GetEntriesRequest { from: 0, limit: 16 };
-            let mut log = TransparencyClient::new(channel).max_decoding_message_size(16 << 20);
-            log.get_entries(request).await.map(|_| Taken::Read)
+            unread(channel, "/tally.v1.Transparency/GetEntries", request).await
         }
+    }
+}
+
+/// Asks and takes the answer without looking into it: the cores are the nodes' and the chairs'.
+async fn unread<Question>(
+    channel: Channel,
+    path: &'static str,
+    question: Question,
+) -> Result<Taken, tonic::Status>
+where
+    Question: prost::Message + Default + 'static,
+{
+    let mut calls = tonic::client::Grpc::new(channel).max_decoding_message_size(16 << 20);
+    let ready = calls.ready().await;
+    ready.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+    let (path, codec) = (PathAndQuery::from_static(path), Unread(PhantomData));
+    let answer = calls.unary(tonic::Request::new(question), path, codec);
+    answer.await.map(|_| Taken::Read)
+}
+
+/// Writes questions and drops answers.
+struct Unread<Question>(PhantomData<Question>);
+
+impl<Question: prost::Message + Default + 'static> Codec for Unread<Question> {
+    type Encode = Question;
+    type Decode = ();
+    type Encoder = <ProstCodec<Question, Question> as Codec>::Encoder;
+    type Decoder = Dropping;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<Question, Question>::raw_encoder(BufferSettings::default())
+    }
+
+    fn decoder(&mut self) -> Dropping {
+        Dropping
+    }
+}
+
+struct Dropping;
+
+impl Decoder for Dropping {
+    type Item = ();
+    type Error = tonic::Status;
+
+    fn decode(&mut self, answer: &mut DecodeBuf<'_>) -> Result<Option<()>, tonic::Status> {
+        answer.advance(answer.remaining());
+        Ok(Some(()))
     }
 }
 
@@ -457,13 +505,15 @@ impl Seen {
         );
         assert_eq!(of(&self.burst.recorded) + of(&self.flood.recorded), 0);
         assert_eq!(self.terms.0, self.terms.1);
+        let factor = u32::try_from(figures::times(FACTOR.0, FACTOR.1)).unwrap();
+        let hiccup = u64::try_from(figures::times(HICCUP.0, HICCUP.1)).unwrap();
         let (before, during) = self.memory_mib;
         assert!(
             during <= before + GROWTH_MIB,
             "{before} MiB became {during}"
         );
         assert!(
-            flooded <= quiet * FACTOR + HICCUP,
+            flooded <= quiet * factor + Duration::from_millis(hiccup),
             "p99 {quiet:?} became {flooded:?}"
         );
     }

@@ -1,4 +1,5 @@
-//! A night that goes on and on at four fifths of what the cluster can take: no election, whatever the load.
+//! A night that goes on and on at four fifths of what the cluster can take: no election, whatever the load,
+//! and what the nodes say that they did keeps the rules of Raft and of cosigning from its first line to its last.
 
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use client::clock::Clock;
 use tests::figures::{self, Figures};
 use tests::load::Load;
 use tests::stage::Stage;
+use tests::trace;
 
 use super::failover::nothing_is_lost;
+use super::traces::{have_traces, lines};
 
 /// Chairs at work: enough that nodes and disk are busy all the time.
 const CHAIRS: usize = 48;
@@ -40,7 +43,9 @@ async fn four_fifths_of_the_load_it_can_take_change_no_leader() {
         rest: turn / 4,
     };
     let seconds = u64::try_from(figures::times(20, 600)).unwrap();
-    let stage = Stage::prepare(units, 3).unwrap().run().await.unwrap();
+    let stage = Stage::prepare(units, 3).unwrap();
+    have_traces(&stage);
+    let stage = stage.run().await.unwrap();
     let ((gap, terms), seen) = steady
         .during(&stage, async |tally| {
             let before = stage.cluster.leadership().await.context("no leader")?;
@@ -54,12 +59,16 @@ async fn four_fifths_of_the_load_it_can_take_change_no_leader() {
         .await
         .unwrap();
     nothing_is_lost(&stage, seen.receipts.len()).await;
+    let lines = lines(&stage).await;
+    let traced = lines.len();
+    trace::check(lines, 3).unwrap_or_else(|broken| panic!("{broken}"));
     Figures::of("soak")
         .count("seconds", usize::try_from(seconds).unwrap())
         .count("receipts", seen.receipts.len())
         .count("receipts_at_full_load", full_receipts)
         .time("full_load", took)
         .time("longest_gap", gap)
+        .count("trace_lines", traced)
         .count("leader_changes", usize::try_from(terms).unwrap())
         .print();
 }

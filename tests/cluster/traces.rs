@@ -22,7 +22,7 @@ fn file(stage: &Stage, ordinal: u64) -> std::path::PathBuf {
 }
 
 /// Has every node write one, from its start on.
-fn have_traces(stage: &Stage) {
+pub(super) fn have_traces(stage: &Stage) {
     let configs = &stage.cluster.written.node_configs;
     for (config, ordinal) in configs.iter().zip(1..) {
         let mut config = std::fs::File::options().append(true).open(config).unwrap();
@@ -30,8 +30,11 @@ fn have_traces(stage: &Stage) {
     }
 }
 
-/// Every line of every node, once no node writes any more.
-fn lines(stage: &Stage) -> Vec<Line> {
+/// Every line of every node, which are stopped for it.
+pub(super) async fn lines(stage: &Stage) -> Vec<Line> {
+    for ordinal in stage.cluster.ordinals() {
+        stage.cluster.stop(ordinal).await.unwrap();
+    }
     let nodes = stage.cluster.ordinals().into_iter();
     let texts = nodes.map(|ordinal| std::fs::read_to_string(file(stage, ordinal)).unwrap());
     texts
@@ -68,10 +71,7 @@ async fn the_traces_of_nodes_that_are_killed_keep_the_rules() {
         .await
         .unwrap();
     nothing_is_lost(&stage, seen.receipts.len()).await;
-    for ordinal in stage.cluster.ordinals() {
-        stage.cluster.stop(ordinal).await.unwrap();
-    }
-    let lines = lines(&stage);
+    let lines = lines(&stage).await;
     let checked = trace::check(lines.clone(), 3).unwrap_or_else(|broken| panic!("{broken}"));
     let many = |event: &str| checked.events.get(event).copied().unwrap_or_default();
     let starts = NODES + 2 * u64::try_from(rounds).unwrap();

@@ -32,6 +32,7 @@ mod membership;
 mod mending;
 pub mod mutant;
 mod network;
+mod rounds;
 mod seeds;
 mod snapshot;
 mod status;
@@ -76,6 +77,7 @@ use crate::log::LogStore;
 use crate::machine::Machine;
 use crate::mending::Mending;
 use crate::network::Network;
+use crate::rounds::Rounds;
 use crate::seams::{Log, State, Transport};
 use crate::seeds::Seeds;
 use crate::trace::Event;
@@ -97,6 +99,7 @@ struct Inner<S: State> {
     config: ReplicaConfig,
     inbound: Inbound<S>,
     status: watch::Receiver<ReplicaStatus>,
+    barriers: Rounds<Result<(), Error>>,
     /// What runs beside consensus and ends with it: the reporter of statuses, and while the log is
     /// torn its mending.
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -171,6 +174,7 @@ impl<S: State> Replica<S> {
                 seeds,
                 config,
                 status,
+                barriers: Rounds::default(),
                 tasks: Mutex::new(tasks),
                 leaving: AtomicBool::new(false),
             }),
@@ -271,27 +275,33 @@ impl<S: State> Replica<S> {
     }
 
     /// Returns once the state of this node shows everything that was recorded anywhere before the
-    /// call. Only the leader can know that; it asks a majority whether it still leads.
+    /// call. Only the leader can know that; it asks a majority whether it still leads, once for all
+    /// who call at the same time.
     pub async fn read_barrier(&self) -> Result<(), Error> {
         if mutant::is("read-without-barrier") {
             return Ok(());
         }
+        // Whether it waits for another's round or makes its own.
+        let asking = self.inner.barriers.join(async || self.linearizable().await);
+        let asked = timeout(self.inner.config.proposal_deadline, asking).await;
+        asked.unwrap_or(Err(Error::Unavailable {
+            what: "the state did not catch up within the deadline",
+        }))
+    }
+
+    async fn linearizable(&self) -> Result<(), Error> {
         let asking = self.inner.raft.ensure_linearizable(ReadPolicy::ReadIndex);
-        let asking = self.inner.seeds.scope(asking);
-        match timeout(self.inner.config.proposal_deadline, asking).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)))) => {
+        match self.inner.seeds.scope(asking).await {
+            Ok(_) => Ok(()),
+            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
                 Err(self.not_leader(&forward))
             }
-            Ok(Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)))) => {
+            Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
                 Err(Error::Unavailable {
                     what: "no majority confirmed that this node leads",
                 })
             }
-            Ok(Err(RaftError::Fatal(fatal))) => Err(Error::fatal(fatal)),
-            Err(_) => Err(Error::Unavailable {
-                what: "the state did not catch up within the deadline",
-            }),
+            Err(RaftError::Fatal(fatal)) => Err(Error::fatal(fatal)),
         }
     }
 

@@ -40,7 +40,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
             let shell = xshell::Shell::new()?;
             shell.change_dir(xtask::root());
             let _regenerate = shell.push_env("UPDATE_GEN", "1");
-            xshell::cmd!(shell, "cargo test --quiet --package proto --test codegen")
+            xshell::cmd!(shell, "cargo test --quiet --package proto --test generated")
                 .run()
                 .context("generate proto/src/gen")
         }

@@ -4,6 +4,7 @@
 pub(crate) mod cluster;
 pub(crate) mod election;
 pub(crate) mod exports;
+mod newest;
 pub(crate) mod node_status;
 pub(crate) mod receipts;
 pub(crate) mod results;

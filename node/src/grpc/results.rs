@@ -1,8 +1,8 @@
 //! `Results`: the three data sets of the night, once or as a stream. The figures are computed
-//! from one state, at most once for each tree size, however many ask.
+//! from one state, at most ten times a second for all who do not ask the majority.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
@@ -15,12 +15,14 @@ use replica::Role;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::newest::{Fresh, Newest};
 use super::status;
 use crate::admission::sources::Source;
 use crate::core::{Core, ReadError};
 use crate::figures::{Shown, outlook, snapshot};
 
-/// Between two snapshots of one stream: ten a second.
+/// Between two snapshots of one stream, and how old the answer to a local question may be unless
+/// computing it takes long: ten a second.
 const PACE: Duration = Duration::from_millis(100);
 
 /// Units listed for a contest total when the caller does not say, and at most.
@@ -32,11 +34,8 @@ const MOST_OPEN_UNITS: usize = 2_000;
 pub(crate) struct Service {
     core: Arc<Core>,
     /// The newest snapshot of each kind: without and with units, of what is released and of everything.
-    newest: [[Newest; 2]; 2],
+    newest: [[Arc<Newest<ResultsSnapshot>>; 2]; 2],
 }
-
-/// The newest snapshot of one kind, if there was any.
-type Newest = Arc<Mutex<Option<Arc<ResultsSnapshot>>>>;
 
 impl Service {
     pub(crate) fn new(core: Arc<Core>) -> Self {
@@ -63,37 +62,33 @@ impl Service {
     }
 }
 
-/// One kind of snapshot, computed when the tree has grown.
+/// One kind of snapshot.
 #[derive(Debug, Clone)]
 struct Board {
     core: Arc<Core>,
     units: bool,
     shown: Shown,
-    newest: Newest,
+    newest: Arc<Newest<ResultsSnapshot>>,
 }
 
 impl Board {
     async fn snapshot(&self, linearizable: bool) -> Result<ResultsSnapshot, ReadError> {
         let size = self.core.applied_size().get();
-        let known = self
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let snapshot = if let Some(known) = known.filter(|known| known.tree_size == size) {
-            known
+        let fresh = if linearizable {
+            Fresh::Of(size)
         } else {
-            let (units, shown) = (self.units, self.shown);
+            Fresh::OfOrAbout(size, PACE)
+        };
+        let (units, shown) = (self.units, self.shown);
+        let make = async || {
             let made = self
                 .core
                 .read_for_caller(move |core, view| figures(core, view, units, shown))
                 .await?;
-            let made = Arc::new(made);
-            let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-            *newest = Some(Arc::clone(&made));
-            made
+            Ok::<_, ReadError>((made.tree_size, made))
         };
-        let mut snapshot = ResultsSnapshot::clone(&snapshot);
+        let newest = self.newest.get(fresh, make).await?;
+        let mut snapshot = ResultsSnapshot::clone(&newest);
         snapshot.linearizable = linearizable;
         snapshot.leader_heard_ms_ago = confirmed_ms_ago(&self.core);
         Ok(snapshot)
@@ -194,15 +189,16 @@ async fn watch(board: &Board, sender: &tokio::sync::mpsc::Sender<Result<ResultsS
         let size = applied.borrow_and_update().tree_size;
         if sent != Some(size) {
             let snapshot = board.snapshot(false).await.map_err(Status::from);
-            let failed = snapshot.is_err();
-            if sender.send(snapshot).await.is_err() || failed {
+            let shown = snapshot.as_ref().ok().map(|snapshot| snapshot.tree_size);
+            if sender.send(snapshot).await.is_err() || shown.is_none() {
                 return;
             }
-            sent = Some(size);
+            sent = shown;
         }
         let paced = async {
             tokio::time::sleep(PACE).await;
-            applied.changed().await.is_ok()
+            // What was sent may be another's, of a moment before.
+            sent < Some(size) || applied.changed().await.is_ok()
         };
         tokio::select! {
             going_on = paced => if !going_on { return },
