@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::place::{Place, now_micros};
 use crate::promises::Promises;
-use crate::sim::disk::Luck;
+use crate::sim::luck::Luck;
 use crate::stage::Stage;
 use crate::wire::{self, Request, Silence, Submit};
 

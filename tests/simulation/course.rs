@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::chairs::Crowd;
 use crate::cluster::Cluster;
 use crate::nemesis::{self, Counts, Fault, Kind};
-use crate::sim::disk::Luck;
+use crate::sim::luck::Luck;
 use crate::swarm::Plan;
 
 /// How far a run is with its faults, and what it found.

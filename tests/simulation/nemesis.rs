@@ -7,7 +7,7 @@ use replica::Role;
 
 use crate::cluster::Cluster;
 use crate::place::{Order, Place};
-use crate::sim::disk::Luck;
+use crate::sim::luck::Luck;
 use crate::sim::net::host;
 
 /// A sort of fault.

@@ -16,7 +16,7 @@ use crate::nemesis::{self, Counts};
 use crate::panics::Panics;
 use crate::place::Lines;
 use crate::promises::Promises;
-use crate::sim::disk::Luck;
+use crate::sim::luck::Luck;
 use crate::stage::Stage;
 use crate::swarm::{Plan, plan};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use replica::{ReplicaConfig, Workplace};
 
 use crate::nemesis::{Fault, Kind};
-use crate::sim::disk::Luck;
+use crate::sim::luck::Luck;
 
 /// A run's settings.
 #[derive(Clone, Debug)]

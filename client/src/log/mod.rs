@@ -9,6 +9,7 @@
 //! hashes      the tree over leaves that were read, and the contents of its tiles
 //! examine     files of leaves read and every signature verified, on all cores
 //! state       what the rules lead to, without holding the leaves in memory
+//! ids         its largest table, kept small: which signer used which id
 //! packed      the bundle of a folder, each file held against the log
 //! verify      a folder judged: tiles, bundle, signatures, rules, totals, checkpoint
 //! monitor     the checkpoints of many nodes and witnesses held against one tree
@@ -32,6 +33,7 @@ pub mod archive;
 mod examine;
 pub mod folder;
 pub mod hashes;
+mod ids;
 pub mod monitor;
 pub mod packed;
 pub mod source;

@@ -3,12 +3,14 @@
 //! kept. A leaf that is read again is held against the tree again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 use ledger::{Absorb, Changes, Fault, Memory, Row, Table, Tables, Visit};
 use merkle::{EntryBundle, Nodes as _, TILE_WIDTH, TreeSize, leaf_hash};
 
 use super::folder::Folder;
 use super::hashes::Hashes;
+use super::ids::Ids;
 
 /// The state while a folder's leaves are replayed.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub(super) struct State<'f> {
     /// Leaf hashes and hashes of texts, with the leaf's index.
     by_hash: HashMap<[u8; 32], u64>,
     by_text: HashMap<[u8; 32], u64>,
+    ids: Ids,
     /// Where a leaf lies in its file, and its length.
     places: Vec<(u32, u16)>,
     /// The leaves whose place is not known yet: those of the file being replayed, and what was
@@ -36,6 +39,7 @@ impl<'f> State<'f> {
             tree,
             by_hash: HashMap::new(),
             by_text: HashMap::new(),
+            ids: Ids::default(),
             places: Vec::new(),
             fresh: BTreeMap::new(),
             digest: None,
@@ -92,6 +96,12 @@ impl<'f> State<'f> {
                     self.by_text.insert(hash, index);
                 }
             }
+            (Table::SignerId, value) => {
+                let (table, key) = (row.table, row.key);
+                if let Some(other) = self.ids.put(Row { table, key, value }) {
+                    self.memory.write(other);
+                }
+            }
             (Table::LeafDigest, Some(value)) => self.digest = Some((row.key, value)),
             // The tree is the one of the tiles. Trails and moves are for histories: no rule reads
             // them, and every leaf adds some.
@@ -131,6 +141,10 @@ impl Tables for State<'_> {
             },
             Table::LeafHash => Ok(by(&self.by_hash)),
             Table::Text => Ok(by(&self.by_text)),
+            Table::SignerId => match self.ids.read(key) {
+                Some(leaf) => Ok(Some(leaf)),
+                None => self.memory.read(table, key),
+            },
             Table::Node => Ok(node_key(key)
                 .and_then(|(level, index)| self.tree.node(level, index).ok())
                 .map(|hash| hash.as_bytes().to_vec())),
@@ -144,6 +158,16 @@ impl Tables for State<'_> {
     }
 
     fn scan(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Fault> {
+        let mut flow = ControlFlow::Continue(());
+        if table == Table::SignerId {
+            self.ids.scan(prefix, &mut |key, value| {
+                flow = visit(key, value);
+                flow
+            });
+        }
+        if flow.is_break() {
+            return Ok(());
+        }
         self.memory.scan(table, prefix, visit)
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! Leaves are appended here, and here each leaf's rows enter the leaf digest.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -26,9 +25,8 @@ use crate::tables::{Fault, Table, Tables, Visit};
 /// Tables with one command's writes on top.
 #[derive(Debug)]
 pub(crate) struct Draft<'a, T> {
+    /// What is fresh in it was written since the last leaf was sealed: the next digest covers it.
     overlay: Overlay<'a, T>,
-    /// Keys written since the last leaf was sealed: what the next digest covers.
-    touched: BTreeMap<Table, BTreeSet<Vec<u8>>>,
     /// What the leaf being applied does to units.
     moves: Moves,
 }
@@ -37,23 +35,16 @@ impl<'a, T: Tables> Draft<'a, T> {
     pub(crate) fn new(tables: &'a T) -> Self {
         Self {
             overlay: Overlay::new(tables),
-            touched: BTreeMap::new(),
             moves: Moves::default(),
         }
     }
 
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.touch(table, &key);
         self.overlay.put(table, key, Some(value));
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: Vec<u8>) {
-        self.touch(table, &key);
         self.overlay.put(table, key, None);
-    }
-
-    fn touch(&mut self, table: Table, key: &[u8]) {
-        self.touched.entry(table).or_default().insert(key.to_vec());
     }
 
     /// Appends a leaf of these exact bytes, and of their hash, to the tree. What it changes besides
@@ -158,37 +149,30 @@ impl<'a, T: Tables> Draft<'a, T> {
                 table: Table::LeafDigest,
                 what: "the digest of the leaf before is missing",
             })?;
-        let digest = changes::leaf_digest(&before, index, self.touched_rows());
-        self.touched.clear();
+        let digest = changes::leaf_digest(&before, index, self.overlay.fresh());
         self.overlay.put(
             Table::LeafDigest,
             rows::number_key(index.get()),
             Some(digest.as_bytes().to_vec()),
         );
+        self.overlay.seal();
         Ok(())
     }
 
     /// Ends the side state's part of a command: what was written to it enters the side digest.
     pub(crate) fn seal_side(&mut self) -> Result<(), Fault> {
-        if self.touched.is_empty() {
+        if self.overlay.fresh().next().is_none() {
             return Ok(());
         }
         let before = rows::side_digest(self)?;
-        let digest = changes::side_digest(&before, self.touched_rows());
-        self.touched.clear();
+        let digest = changes::side_digest(&before, self.overlay.fresh());
         self.overlay.put(
             Table::Side,
             rows::SIDE_DIGEST.to_vec(),
             Some(digest.as_bytes().to_vec()),
         );
+        self.overlay.seal();
         Ok(())
-    }
-
-    fn touched_rows(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
-        self.overlay.rows().filter(|(table, key, _)| {
-            let touched = self.touched.get(table);
-            touched.is_some_and(|keys| keys.contains(*key))
-        })
     }
 
     pub(crate) fn into_changes(self) -> Changes {

@@ -22,7 +22,15 @@ pub struct Overlay<'a, T> {
 }
 
 /// The rows laid over one table.
-type Laid = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+type Laid = BTreeMap<Vec<u8>, LaidRow>;
+
+#[derive(Debug)]
+struct LaidRow {
+    /// None where the row is deleted.
+    value: Option<Vec<u8>>,
+    /// Written since the last [`Overlay::seal`].
+    fresh: bool,
+}
 
 impl<'a, T: Tables> Overlay<'a, T> {
     /// An overlay that changes nothing yet.
@@ -43,8 +51,11 @@ impl<'a, T: Tables> Overlay<'a, T> {
     /// Everything laid on top since the overlay was made, each key once.
     pub fn into_changes(self) -> Changes {
         let rows = self.rows.into_iter().flat_map(|(table, rows)| {
-            rows.into_iter()
-                .map(move |(key, value)| Row { table, key, value })
+            rows.into_iter().map(move |(key, row)| Row {
+                table,
+                key,
+                value: row.value,
+            })
         });
         Changes {
             rows: rows.collect(),
@@ -53,20 +64,28 @@ impl<'a, T: Tables> Overlay<'a, T> {
 
     /// Lays one row on top.
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        self.rows.entry(table).or_default().insert(key, value);
+        let row = LaidRow { value, fresh: true };
+        self.rows.entry(table).or_default().insert(key, row);
     }
 
-    /// The rows laid on top, in ascending order of table and key.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
+    /// The rows laid on top since the last [`Overlay::seal`], in ascending order of table and key.
+    pub(crate) fn fresh(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
         self.rows.iter().flat_map(|(table, rows)| {
-            rows.iter()
-                .map(|(key, value)| (*table, key.as_slice(), value.as_deref()))
+            let fresh = rows.iter().filter(|(_, row)| row.fresh);
+            fresh.map(|(key, row)| (*table, key.as_slice(), row.value.as_deref()))
         })
+    }
+
+    /// What is laid on top so far is no longer fresh.
+    pub(crate) fn seal(&mut self) {
+        for row in self.rows.values_mut().flat_map(BTreeMap::values_mut) {
+            row.fresh = false;
+        }
     }
 
     /// What is laid over a row, if anything is.
     fn laid(&self, table: Table, key: &[u8]) -> Option<&Option<Vec<u8>>> {
-        self.rows.get(&table)?.get(key)
+        Some(&self.rows.get(&table)?.get(key)?.value)
     }
 }
 
@@ -85,7 +104,7 @@ impl<T: Tables> Tables for Overlay<'_, T> {
             .into_iter()
             .flat_map(|rows| rows.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded)))
             .take_while(|(key, _)| key.starts_with(prefix))
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+            .map(|(key, row)| (key.as_slice(), row.value.as_deref()))
             .peekable();
         let mut flow = ControlFlow::Continue(());
         self.base.scan(table, prefix, &mut |key, value| {

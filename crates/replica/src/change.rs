@@ -136,8 +136,9 @@ impl<S: State> Replica<S> {
         let guard = Precondition::LastMembershipLogId {
             last_membership_log_id: Some(position),
         };
-        let changing = raft.change_membership_if(change, retain, [guard]);
-        let changing = self.inner.seeds.scope(changing);
+        let changing = Box::pin(
+            self.write(|| raft.change_membership_if(change.clone(), retain, [guard.clone()])),
+        );
         let Ok(changed) = timeout(self.inner.config.membership_deadline, changing).await else {
             return Err(Error::Unavailable {
                 what: "the membership did not change within its deadline; see where it stands",

@@ -83,8 +83,9 @@ use crate::seeds::Seeds;
 use crate::trace::Event;
 use crate::types::{CommandBytes, Metrics, Raft, Reply, TypeConfig};
 
-type Written = ClientWriteResponse<TypeConfig>;
-type NotWritten = RaftError<TypeConfig, ClientWriteError<TypeConfig>>;
+/// What became of something that was offered to the log.
+type Written =
+    Result<ClientWriteResponse<TypeConfig>, RaftError<TypeConfig, ClientWriteError<TypeConfig>>>;
 
 /// A running replica; clones are handles to the same one.
 pub struct Replica<S: State> {
@@ -206,8 +207,10 @@ impl<S: State> Replica<S> {
         let bytes = codec::encode(command).map_err(|error| Error::Invalid {
             what: error.to_string(),
         })?;
+        let (command, raft) = (CommandBytes(bytes), &self.inner.raft);
+        let writing = Box::pin(self.write(|| raft.client_write(command.clone())));
         let deadline = self.inner.config.proposal_deadline;
-        let Ok(written) = timeout(deadline, self.write(CommandBytes(bytes))).await else {
+        let Ok(written) = timeout(deadline, writing).await else {
             return Err(Error::Unavailable {
                 what: "no outcome within the proposal's deadline",
             });
@@ -222,19 +225,18 @@ impl<S: State> Replica<S> {
         }
     }
 
-    /// Has a command written. A new leader takes none before a majority has answered it once: that
-    /// is a round trip away, and waited for here, because nobody else can take the command.
-    async fn write(&self, command: CommandBytes) -> Result<Written, NotWritten> {
-        let writing = || {
-            let writing = self.inner.raft.client_write(command.clone());
-            self.inner.seeds.scope(writing)
-        };
-        match writing().await {
+    /// Has something written. A new leader takes nothing before a majority has answered it once:
+    /// that is a round trip away, and waited for here, because nobody else can take it.
+    async fn write<F>(&self, offer: impl Fn() -> F) -> Written
+    where
+        F: Future<Output = Written>,
+    {
+        match self.inner.seeds.scope(offer()).await {
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))
                 if forward.reason == ForwardReason::LeaseExpired =>
             {
                 self.answered_by_majority().await;
-                writing().await
+                self.inner.seeds.scope(offer()).await
             }
             written => written,
         }
@@ -281,8 +283,9 @@ impl<S: State> Replica<S> {
         if mutant::is("read-without-barrier") {
             return Ok(());
         }
-        // Whether it waits for another's round or makes its own.
-        let asking = self.inner.barriers.join(async || self.linearizable().await);
+        // Whether it waits for another's round or makes its own. In a box, as writing is: what waits
+        // for it is nested deeply, and compilers lay out only so many futures within each other.
+        let asking = Box::pin(self.inner.barriers.join(async || self.linearizable().await));
         let asked = timeout(self.inner.config.proposal_deadline, asking).await;
         asked.unwrap_or(Err(Error::Unavailable {
             what: "the state did not catch up within the deadline",

@@ -24,10 +24,11 @@ use bytes::Bytes;
 use ledger::{Memory, View};
 use merkle::LeafIndex;
 use replica::seams::State as _;
-use replica::{PeerNode, Replica, ReplicaConfig, Role, Workplace, codec};
+use replica::{Former, PeerNode, Replica, ReplicaConfig, Role, Workplace, codec};
 
-use sim::disk::{Luck, SimDisk, SimState};
+use sim::disk::{SimDisk, SimState};
 use sim::election;
+use sim::luck::Luck;
 use sim::net::{self, Answer, SimTransport, host};
 
 const NODES: std::ops::RangeInclusive<u64> = 1..=3;
@@ -479,25 +480,52 @@ fn a_new_leader_takes_what_it_is_offered_at_once() {
         let mut cluster = cluster(&plan(seed));
         let places = cluster.places.clone();
         cluster.sim.client("impatient", async move {
-            let leader = loop {
-                let running = places
-                    .iter()
-                    .map(|place| place.running.lock().unwrap().clone());
-                let mut leads = running.flatten().filter(|replica| {
-                    let status = replica.status();
-                    status.leader == Some(status.ordinal)
-                });
-                if let Some(leader) = leads.next() {
-                    break leader;
-                }
-                tokio::time::sleep(Duration::from_micros(500)).await;
-            };
+            let leader = first_leader(&places).await;
             leader
                 .propose(codec::decode(election::commands()[0].clone())?)
                 .await?;
             Ok(())
         });
         while !cluster.sim.step().unwrap() {}
+    }
+}
+
+/// So with a change of its members, which an administrator would have to order again.
+#[test]
+fn a_new_leader_changes_its_members_when_it_is_told_to() {
+    for seed in 1..=10 {
+        let mut cluster = cluster(&plan(seed));
+        let places = cluster.places.clone();
+        cluster.sim.client("impatient", async move {
+            let leader = first_leader(&places).await;
+            let status = leader.status();
+            let expected = status.membership_index.unwrap_or_default();
+            let others = status.members.voters.iter().copied();
+            let others = others.filter(|voter| *voter != status.ordinal);
+            let voters = [status.ordinal].into_iter().chain(others.take(1)).collect();
+            leader
+                .change_voters(expected, voters, Former::Follows)
+                .await?;
+            Ok(())
+        });
+        while !cluster.sim.step().unwrap() {}
+    }
+}
+
+/// A replica that leads, as soon as there is one.
+async fn first_leader(places: &[Place]) -> Replica<SimState> {
+    loop {
+        let running = places
+            .iter()
+            .map(|place| place.running.lock().unwrap().clone());
+        let mut leads = running.flatten().filter(|replica| {
+            let status = replica.status();
+            status.leader == Some(status.ordinal)
+        });
+        if let Some(leader) = leads.next() {
+            return leader;
+        }
+        tokio::time::sleep(Duration::from_micros(500)).await;
     }
 }
 

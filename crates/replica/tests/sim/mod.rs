@@ -20,4 +20,5 @@
 
 pub mod disk;
 pub mod election;
+pub mod luck;
 pub mod net;
