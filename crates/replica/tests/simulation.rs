@@ -480,7 +480,7 @@ fn a_new_leader_takes_what_it_is_offered_at_once() {
         let mut cluster = cluster(&plan(seed));
         let places = cluster.places.clone();
         cluster.sim.client("impatient", async move {
-            let leader = first_leader(&places).await;
+            let leader = a_leader(&places, |_| true).await;
             leader
                 .propose(codec::decode(election::commands()[0].clone())?)
                 .await?;
@@ -497,12 +497,16 @@ fn a_new_leader_changes_its_members_when_it_is_told_to() {
         let mut cluster = cluster(&plan(seed));
         let places = cluster.places.clone();
         cluster.sim.client("impatient", async move {
-            let leader = first_leader(&places).await;
+            let first = a_leader(&places, |_| true).await;
+            first
+                .propose(codec::decode(election::commands()[0].clone())?)
+                .await?;
+            let former = first.status().ordinal;
+            first.transfer_leadership().await?;
+            let leader = a_leader(&places, |ordinal| ordinal != former).await;
             let status = leader.status();
             let expected = status.membership_index.unwrap_or_default();
-            let others = status.members.voters.iter().copied();
-            let others = others.filter(|voter| *voter != status.ordinal);
-            let voters = [status.ordinal].into_iter().chain(others.take(1)).collect();
+            let voters = [status.ordinal, former].into();
             leader
                 .change_voters(expected, voters, Former::Follows)
                 .await?;
@@ -512,15 +516,15 @@ fn a_new_leader_changes_its_members_when_it_is_told_to() {
     }
 }
 
-/// A replica that leads, as soon as there is one.
-async fn first_leader(places: &[Place]) -> Replica<SimState> {
+/// The replica that leads, as soon as one of these does.
+async fn a_leader(places: &[Place], among: impl Fn(u64) -> bool) -> Replica<SimState> {
     loop {
         let running = places
             .iter()
             .map(|place| place.running.lock().unwrap().clone());
         let mut leads = running.flatten().filter(|replica| {
             let status = replica.status();
-            status.leader == Some(status.ordinal)
+            status.leader == Some(status.ordinal) && among(status.ordinal)
         });
         if let Some(leader) = leads.next() {
             return leader;
