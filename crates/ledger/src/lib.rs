@@ -88,7 +88,7 @@ pub use overlay::Overlay;
 pub use replay::{Absorb, Replay, ReplayError, replay};
 pub use side::KEPT_A_KEY;
 pub use submit::MAX_RIVALS;
-pub use tables::{Fault, Origin, Table, Tables, Visit};
+pub use tables::{Fault, Origin, Table, Tables, Visit, read_rules};
 pub use view::{
     AttestStanding, AttestView, CountAgainView, CountKind, Counts, Coverage, DisputeView,
     FindingState, GateView, HeadOrigin, HeadSource, HeldUnits, LeafChange, ManifestVersion, Mark,

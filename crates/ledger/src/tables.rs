@@ -239,8 +239,8 @@ pub trait Tables {
     }
 }
 
-/// Reads the bytes of a rule file that is in the state.
-pub(crate) fn read_rules(bytes: &[u8]) -> Result<Arc<Rules>, Fault> {
+/// Reads the bytes of a rule file that is in the state: what [`Tables::rules`] does with them.
+pub fn read_rules(bytes: &[u8]) -> Result<Arc<Rules>, Fault> {
     let text = core::str::from_utf8(bytes).ok();
     let rules = text.and_then(|text| Rules::parse(text).ok());
     rules.map(Arc::new).ok_or(Fault::Corrupt {

@@ -6,6 +6,7 @@
 
 mod accepted;
 mod log;
+mod rules;
 mod state;
 
 pub use log::RocksLog;

@@ -12,11 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use caucus::Rules;
 use ledger::{Changes, Fault, Table, Tables};
+use merkle::Hash;
 use note::{SignatureLine, VerifierKey};
 use store::{Batch, CheckpointFile, DataDir, StateDb, StateSnapshot, StateStore};
 
 use super::accepted::Accepted;
+use super::rules::LastRules;
 use crate::seams::{Image, ImageFile, Incoming, State};
 
 const REPLICA: &str = "replica";
@@ -27,6 +30,7 @@ const APPLIED: &[u8] = b"applied";
 pub struct RocksState {
     store: Arc<StateStore>,
     accepted: Accepted,
+    rules: LastRules,
     /// Where images are made.
     images: PathBuf,
     made: AtomicU64,
@@ -50,6 +54,7 @@ impl RocksState {
         Ok(Self {
             store: Arc::new(store),
             accepted: Accepted::default(),
+            rules: LastRules::default(),
             images,
             made: AtomicU64::new(0),
             current: Mutex::new(None),
@@ -67,6 +72,7 @@ impl RocksState {
         let frozen = FrozenTables {
             snapshot: database.snapshot(),
             accepted: &self.accepted,
+            rules: &self.rules,
         };
         read(&frozen)
     }
@@ -113,6 +119,10 @@ impl Tables for RocksState {
     fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
         self.accepted.accepts(key, text, line)
     }
+
+    fn rules(&self, hash: &Hash) -> Result<Option<Arc<Rules>>, Fault> {
+        self.rules.of(hash, self)
+    }
 }
 
 /// The state at one moment.
@@ -123,6 +133,7 @@ impl Tables for RocksState {
 pub struct FrozenTables<'a> {
     snapshot: StateSnapshot<'a>,
     accepted: &'a Accepted,
+    rules: &'a LastRules,
 }
 
 impl Tables for FrozenTables<'_> {
@@ -143,6 +154,10 @@ impl Tables for FrozenTables<'_> {
 
     fn accepts(&self, key: &VerifierKey, text: &str, line: &SignatureLine) -> bool {
         self.accepted.accepts(key, text, line)
+    }
+
+    fn rules(&self, hash: &Hash) -> Result<Option<Arc<Rules>>, Fault> {
+        self.rules.of(hash, self)
     }
 }
 
