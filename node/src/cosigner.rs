@@ -125,13 +125,15 @@ impl<F: Sealed> Cosigner<F> {
     }
 
     /// Answers whether this node cosigns `asked`. `durable` is the tree size that this node's own
-    /// disk holds in full, `root_at` its own root at a size. Blocks for an fsync.
+    /// disk holds in full, `root_at` its own root at a size; `signs` is called when it is about to
+    /// sign, one signature after the other. Blocks for an fsync.
     pub fn consider(
         &self,
         asked: Asked,
         durable: TreeSize,
         root_at: impl Fn(TreeSize) -> Result<Option<Hash>, Fault>,
         clocks: Clocks,
+        signs: impl FnOnce(),
     ) -> Result<Answer, CosignError> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.stopped.is_some() {
@@ -162,6 +164,7 @@ impl<F: Sealed> Cosigner<F> {
                 }
                 // From here on the disk says what was signed: a crash before the signature leaves
                 // this process costs one round, never a second root for the size.
+                signs();
                 Ok(Answer::Signed(self.sign(&state)))
             }
             decision @ (Decision::NotYet
@@ -263,7 +266,7 @@ mod tests {
         };
         let own = |size| Ok(Some(root(size)));
         cosigner
-            .consider(asked, TreeSize::new(50), own, clocks(NOW, vec![NOW]))
+            .consider(asked, TreeSize::new(50), own, clocks(NOW, vec![NOW]), || {})
             .unwrap()
     }
 

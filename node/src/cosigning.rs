@@ -59,15 +59,7 @@ pub(crate) async fn answer(core: &Arc<Core>, from: u64, asked: Asked) -> Said {
     let core_too = Arc::clone(core);
     let deciding = tokio::task::spawn_blocking(move || decide(&core_too, asked));
     match deciding.await {
-        Ok(Ok(Answer::Signed(line))) => {
-            let root = asked.root.as_bytes().first_chunk().copied();
-            core.replica.tell(&Event::Cosigned {
-                size: asked.size.get(),
-                root: root.map_or(0, u64::from_be_bytes),
-                durable: core.replica.flushed_tree_size().get(),
-            });
-            Said::Line(line)
-        }
+        Ok(Ok(Answer::Signed(line))) => Said::Line(line),
         Ok(Ok(Answer::Stopped)) => Said::Not(Refusal::Stopped),
         Ok(Ok(Answer::Declined(decision))) => declined(core, from, asked, decision, nodes),
         Ok(Err(error)) => {
@@ -136,10 +128,19 @@ fn decide(core: &Core, asked: Asked) -> Result<Answer, cosigner::CosignError> {
     }
     let clocks = cosigner::clocks(core.clock.seconds(), core.heard_clocks());
     let durable = core.replica.flushed_tree_size();
+    // Told under the cosigner's lock, so that the trace has signatures in their order.
+    let signs = || {
+        let root = asked.root.as_bytes().first_chunk().copied();
+        core.replica.tell(&Event::Cosigned {
+            size: asked.size.get(),
+            root: root.map_or(0, u64::from_be_bytes),
+            durable: durable.get(),
+        });
+    };
     core.replica.state().read_at_once(|tables| {
         let view = ledger::View::new(tables);
         core.cosigner
-            .consider(asked, durable, |size| view.root_at(size), clocks)
+            .consider(asked, durable, |size| view.root_at(size), clocks, signs)
     })
 }
 

@@ -244,9 +244,9 @@ impl Desk {
         let durable = self.replica.flushed_tree_size();
         let view = View::new(&**self.replica.state());
         let clocks = cosigner::clocks(UnixSeconds::new(clock), self.stage.clocks());
-        let answer = self
-            .cosigner
-            .consider(asked, durable, |size| view.root_at(size), clocks);
+        let answer =
+            self.cosigner
+                .consider(asked, durable, |size| view.root_at(size), clocks, || {});
         let Ok(Answer::Signed(line)) = answer else {
             return declined;
         };

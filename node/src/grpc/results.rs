@@ -1,5 +1,5 @@
 //! `Results`: the three data sets of the night, once or as a stream. The figures are computed
-//! from one state, at most ten times a second for all who do not ask the majority.
+//! from one state, at most ten times a second for all who ask.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,14 +15,13 @@ use replica::Role;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::newest::{Fresh, Newest};
+use super::newest::Newest;
 use super::status;
 use crate::admission::sources::Source;
 use crate::core::{Core, ReadError};
 use crate::figures::{Shown, outlook, snapshot};
 
-/// Between two snapshots of one stream, and how old the answer to a local question may be unless
-/// computing it takes long: ten a second.
+/// Between two snapshots of one stream: ten a second.
 const PACE: Duration = Duration::from_millis(100);
 
 /// Units listed for a contest total when the caller does not say, and at most.
@@ -74,11 +73,6 @@ struct Board {
 impl Board {
     async fn snapshot(&self, linearizable: bool) -> Result<ResultsSnapshot, ReadError> {
         let size = self.core.applied_size().get();
-        let fresh = if linearizable {
-            Fresh::Of(size)
-        } else {
-            Fresh::OfOrAbout(size, PACE)
-        };
         let (units, shown) = (self.units, self.shown);
         let make = async || {
             let made = self
@@ -87,7 +81,7 @@ impl Board {
                 .await?;
             Ok::<_, ReadError>((made.tree_size, made))
         };
-        let newest = self.newest.get(fresh, make).await?;
+        let newest = self.newest.get(size, make).await?;
         let mut snapshot = ResultsSnapshot::clone(&newest);
         snapshot.linearizable = linearizable;
         snapshot.leader_heard_ms_ago = confirmed_ms_ago(&self.core);
@@ -189,16 +183,15 @@ async fn watch(board: &Board, sender: &tokio::sync::mpsc::Sender<Result<ResultsS
         let size = applied.borrow_and_update().tree_size;
         if sent != Some(size) {
             let snapshot = board.snapshot(false).await.map_err(Status::from);
-            let shown = snapshot.as_ref().ok().map(|snapshot| snapshot.tree_size);
-            if sender.send(snapshot).await.is_err() || shown.is_none() {
+            let failed = snapshot.is_err();
+            if sender.send(snapshot).await.is_err() || failed {
                 return;
             }
-            sent = shown;
+            sent = Some(size);
         }
         let paced = async {
             tokio::time::sleep(PACE).await;
-            // What was sent may be another's, of a moment before.
-            sent < Some(size) || applied.changed().await.is_ok()
+            applied.changed().await.is_ok()
         };
         tokio::select! {
             going_on = paced => if !going_on { return },

@@ -804,9 +804,7 @@ pub struct GetResultsRequest {
     /// Also list every unit that has a head.
     #[prost(bool, tag = "1")]
     pub units: bool,
-    /// Read from this node's own state without asking the majority. The figures may be those made for
-    /// another caller about 100 ms before (longer where making them takes more than 11 ms); the answer
-    /// also says when a leader last confirmed them.
+    /// Read from this node's own state without asking the majority; the answer says how old it may be.
     #[prost(bool, tag = "2")]
     pub local: bool,
     /// Show everything that is recorded, also what the publishers have not released.
