@@ -248,6 +248,9 @@ pub struct Raft {
     pub election_min_ms: u64,
     /// The longest.
     pub election_max_ms: u64,
+    /// Log entries kept although a snapshot covers them, and after how many a snapshot is made. A node that
+    /// was away for longer gets a snapshot instead of entries.
+    pub keep_entries: u64,
 }
 
 /// Why a configuration cannot be used. One sentence, with the file and where in it.
@@ -314,6 +317,7 @@ impl Config {
             heartbeat_ms,
             election_min_ms,
             election_max_ms,
+            keep_entries,
         } = self.raft;
         let Limits {
             submissions_in_flight,
@@ -331,6 +335,9 @@ impl Config {
         }
         if election_max_ms <= election_min_ms {
             return Some("`raft.election_max_ms` must be above `raft.election_min_ms`");
+        }
+        if keep_entries == 0 {
+            return Some("`raft.keep_entries` must be at least 1");
         }
         let places = [
             submissions_in_flight,
@@ -443,6 +450,7 @@ impl Default for Raft {
             heartbeat_ms: 40,
             election_min_ms: 120,
             election_max_ms: 160,
+            keep_entries: 20_000,
         }
     }
 }
@@ -552,6 +560,10 @@ listen = "127.0.0.1:7301"
             (
                 "[raft]\nelection_max_ms = 120\n",
                 "`raft.election_max_ms` must be above `raft.election_min_ms`",
+            ),
+            (
+                "[raft]\nkeep_entries = 0\n",
+                "`raft.keep_entries` must be at least 1",
             ),
             (
                 "[limits]\nwatchers = 0\n",

@@ -397,12 +397,18 @@ async fn core(
     metrics: &Arc<Metrics>,
     consensus: &Consensus,
 ) -> Result<Arc<Core>, StartError> {
+    let settings = settings(config, parts, &whoami, metrics)?;
+    Box::pin(open::complete(
+        config, &whoami, &settings, &opened, &transport,
+    ))
+    .await?;
     let Opened {
         directory,
         admitted,
         retired,
         log,
         state,
+        public: _,
         cosigner,
         checkpoints,
         log_key,
@@ -410,7 +416,6 @@ async fn core(
         downfall,
     } = opened;
     let failed = |error: replica::Error| StartError::Replica(error.to_string());
-    let settings = settings(config, parts, &whoami, metrics)?;
     let (records, carrier) = (
         Arc::new(RocksLog::new(Arc::clone(&log))),
         Arc::clone(&transport),
@@ -458,6 +463,9 @@ fn settings(
     // The others follow from these, as they do among the defaults.
     settings.quorum_loss_probe = settings.election_max.saturating_mul(3);
     settings.append_progress = settings.heartbeat.saturating_mul(8);
+    settings.snapshot_every = config.raft.keep_entries;
+    settings.keep_entries = config.raft.keep_entries;
+    settings.snapshot_behind = config.raft.keep_entries.saturating_mul(3);
     let trace = config
         .log
         .trace

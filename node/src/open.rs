@@ -1,14 +1,19 @@
 //! Opening what is on the disk, in the order in which a mistake shows: whose directory it is, then
-//! the cosigner's memory, then the databases, then whether what they hold fits together.
+//! the cosigner's memory, then the databases, then whether what they hold fits together. A state that the
+//! log cannot make again comes from another member, once there is a way to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::{Broken, View};
 use merkle::TreeSize;
 use note::b64;
-use replica::rocks::RocksState;
+use replica::grpc::GrpcTransport;
+use replica::rocks::{RocksLog, RocksState};
+use replica::{Error, ReplicaConfig, fetch_missing_state};
 use store::{BootId, DataDir, Identity, Incarnation, LogDb, LogObserver, LogOptions};
 use telemetry::Metrics;
+use tokio::time::Instant;
 
 use crate::admitted::Admitted;
 use crate::charter::Charters;
@@ -29,6 +34,7 @@ pub(crate) struct Opened {
     pub(crate) retired: Retired,
     pub(crate) log: Arc<LogDb>,
     pub(crate) state: Arc<RocksState>,
+    pub(crate) public: PublicKeys,
     pub(crate) cosigner: Cosigner,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) log_key: note::SignerKey,
@@ -86,6 +92,7 @@ pub(crate) fn open(
         retired,
         log: Arc::new(log),
         state: Arc::new(state),
+        public,
         cosigner,
         checkpoints,
         log_key: keys.log,
@@ -95,7 +102,8 @@ pub(crate) fn open(
 }
 
 /// Opens both databases. The log is refused where anything in it is damaged; the state follows from the
-/// log, and a damaged one is set aside and made again.
+/// log, and a damaged one is set aside and made again, from the log or, where that no longer goes back to
+/// the first entry, from another member ([`complete`]).
 fn databases(
     config: &Config,
     whoami: &Whoami,
@@ -117,9 +125,9 @@ fn databases(
     };
     let log = LogDb::open(directory, identity, options)?;
     let state = match found {
-        Err(damage) if can_be_made_again(&damage, &log)? => {
+        Err(damage) if can_be_made_again(&damage) => {
             let kept = directory.set_state_aside()?;
-            tracing::error!(reason = %damage, kept = %kept.display(), "the state was damaged; it is made again from the log");
+            tracing::error!(reason = %damage, kept = %kept.display(), "the state was damaged; it is made again");
             examined()?
         }
         found => found?,
@@ -129,15 +137,46 @@ fn databases(
     Ok((state, log))
 }
 
-/// Whether the state is damaged and the log, which was read whole and found sound, has every entry
-/// from the first on. A state that can be read and does not hold together is another matter: it says
-/// that something was computed wrongly, and computing it again would hide that.
-fn can_be_made_again(damage: &StartError, log: &LogDb) -> Result<bool, StartError> {
-    let damaged = matches!(
+/// Whether the state is damaged, while the log was read whole and found sound. A state that can be read
+/// and does not hold together is another matter: it says that something was computed wrongly, and
+/// computing it again would hide that.
+fn can_be_made_again(damage: &StartError) -> bool {
+    matches!(
         damage,
         StartError::Directory(store::Error::Damaged { .. }) | StartError::Unreadable(_)
-    );
-    Ok(damaged && log.bounds()?.purged.is_none())
+    )
+}
+
+/// How long the other members are asked for a snapshot before the node gives up, and how often.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Fetches from another member what the log can no longer give to the state, and looks whether it holds
+/// together. Nothing to do for most starts.
+pub(crate) async fn complete(
+    config: &Config,
+    whoami: &Whoami,
+    settings: &ReplicaConfig,
+    opened: &Opened,
+    transport: &GrpcTransport,
+) -> Result<(), StartError> {
+    let log = RocksLog::new(Arc::clone(&opened.log));
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match fetch_missing_state(settings, &log, &opened.state, transport).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) => return examine(config, whoami, &opened.public, &opened.state),
+            Err(Error::Unavailable { .. }) if Instant::now() < until => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(Error::Unavailable { .. }) => return Err(StartError::NoSnapshot(PATIENCE)),
+            Err(Error::Invalid { what: reason }) => {
+                let directory = config.data_dir.clone();
+                return Err(StartError::Broken { directory, reason });
+            }
+            Err(error) => return Err(StartError::Replica(error.to_string())),
+        }
+    }
 }
 
 fn adopt(

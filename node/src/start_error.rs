@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::ConfigError;
 
@@ -60,6 +61,12 @@ pub enum StartError {
     /// What is on the disk cannot be read; the reason says what to do.
     #[error("{0}")]
     Unreadable(#[source] ledger::Fault),
+    /// The state is gone, the log no longer goes back to its first entry, and no other member gave a
+    /// snapshot in this time.
+    #[error(
+        "the state is gone, its beginning is no longer in the log, and no other member gave a snapshot within {} seconds; see that the others run, then start the node again", .0.as_secs()
+    )]
+    NoSnapshot(Duration),
     /// The disk failed while the node ran. Nothing was acknowledged after that.
     #[error(
         "the disk failed: {0}; nothing more was acknowledged; look at the disk and its room, then start the node again"
@@ -83,8 +90,8 @@ pub enum StartError {
 
 impl StartError {
     /// The process's exit code: 64 for what is written wrong, 73 for what is taken by others, 78
-    /// for a node that must not run with what it was given, 74 for a disk that failed, 70 for the rest. (The numbers are
-    /// those of `sysexits.h`.)
+    /// for a node that must not run with what it was given, 75 for what will be possible later, 74 for a disk
+    /// that failed, 70 for the rest. (The numbers are those of `sysexits.h`.)
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Credential { .. } => 64,
@@ -94,6 +101,7 @@ impl StartError {
             | Self::Broken { .. }
             | Self::Unreadable(_) => 78,
             Self::Disk(_) => 74,
+            Self::NoSnapshot(_) => 75,
             Self::Replica(_) | Self::System { .. } | Self::Panicked => 70,
         }
     }

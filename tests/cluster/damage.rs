@@ -4,7 +4,8 @@
 //! ```text
 //! the log, its mark, the identity, cosigner.state    refused, 78: a node that forgot must not vote
 //! keys, certificates, configuration                  refused, 64
-//! the state, its pointer                             set aside, and made again from the log
+//! the state, its pointer                             set aside, and made again from the log; where that
+//!                                                    has dropped its beginning, from another member
 //! RocksDB's own IDENTITY, snapshots, an older mark   no matter: nothing is decided by them
 //! checkpoints.log                                    what is damaged is cut off; the others have it
 //! ```
@@ -12,6 +13,7 @@
 //! the whole directory is the business of the membership tests.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -87,8 +89,15 @@ struct Bench {
 
 impl Bench {
     async fn set_up() -> Bench {
+        Self::set_up_with("").await
+    }
+
+    /// With these lines at the end of every node's configuration.
+    async fn set_up_with(lines: &str) -> Bench {
         const REPORTS: u64 = 12;
-        let stage = Stage::open(REPORTS + 4).await.unwrap();
+        let stage = Stage::prepare(2 * REPORTS, 3).unwrap();
+        stage.configure(lines).unwrap();
+        let stage = stage.run().await.unwrap();
         for n in 0..12 {
             stage.report(n).await.unwrap();
         }
@@ -108,9 +117,16 @@ impl Bench {
 
     /// Records a report while the node runs, and stops it again.
     async fn record_one_more(&mut self) {
+        self.record(12..13).await;
+    }
+
+    /// Records the reports of these units so.
+    async fn record(&mut self, units: Range<usize>) {
         assert!(matches!(self.start().await, Serves));
-        self.stage.report(12).await.unwrap();
-        self.size += 1;
+        for n in units {
+            self.stage.report(n).await.unwrap();
+            self.size += 1;
+        }
         self.stage.cluster.settled(self.size).await.unwrap();
         self.stage.cluster.stop(1).await.unwrap();
     }
@@ -153,6 +169,32 @@ impl Bench {
             }
             (_, _) => panic!("{what}: {expected:?} was expected, the node {said:?}"),
         }
+    }
+
+    /// A row after which the node says that it fetched a snapshot.
+    async fn fetched_row(
+        &mut self,
+        kept: &Path,
+        what: &str,
+        harm: impl FnOnce(&Path),
+        expected: Reaction,
+    ) {
+        self.row(kept, what, harm, expected).await;
+        self.told("a snapshot was fetched", 1).await;
+    }
+
+    /// Waits until node 1 has said this so often since its folder was put back.
+    async fn told(&self, words: &str, often: usize) {
+        let log = self.folder.join("node.log");
+        let kept = self.stage.folder().join("kept/node.log");
+        let before = fs::read_to_string(kept).unwrap().matches(words).count();
+        let told = async || {
+            let printed = fs::read_to_string(&log).unwrap_or_default();
+            (printed.matches(words).count() >= before + often).then_some(())
+        };
+        let cluster = &self.stage.cluster;
+        let told = cluster.wait(words, Duration::from_secs(30), told).await;
+        told.unwrap();
     }
 
     /// Starts node 1 and waits until it has the others' tree or has ended.
@@ -377,6 +419,55 @@ async fn a_damaged_state_is_made_again_from_the_log() {
     };
     bench.row(&kept, "an older state", older, Starts).await;
     bench.figures("damage to the state");
+}
+
+/// A log that has dropped its beginning cannot make a state again. Another member gives a snapshot, and the
+/// node waits for one that is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_whose_log_has_dropped_its_beginning_comes_from_another_member() {
+    let mut bench = Bench::set_up_with("\n[raft]\nkeep_entries = 4\n").await;
+    let fresh = bench.keep("fresh");
+    bench.record(12..24).await;
+    let kept = bench.keep("kept");
+
+    for harm in [Harm::Flip, Harm::Delete] {
+        let what = format!("table of the state, {harm:?}");
+        let inflict = |node: &Path| harm.inflict(&file_in(node, &state_folder(node), ".sst"));
+        bench.fetched_row(&kept, &what, inflict, Rebuilds).await;
+    }
+    let inflict = |node: &Path| fs::remove_file(node.join("data/CURRENT_STATE")).unwrap();
+    let what = "CURRENT_STATE, Delete";
+    bench.fetched_row(&kept, what, inflict, Rebuilds).await;
+    // As a crash leaves it between setting aside and fetching.
+    let inflict = |node: &Path| {
+        fs::remove_dir_all(node.join("data/state")).unwrap();
+        fs::remove_file(node.join("data/CURRENT_STATE")).unwrap();
+    };
+    let what = "no state at all";
+    bench.fetched_row(&kept, what, inflict, Starts).await;
+    let older = |node: &Path| {
+        fs::remove_dir_all(node.join("data/state")).unwrap();
+        copy(&fresh.join("data/state"), &node.join("data/state"));
+        let pointer = "data/CURRENT_STATE";
+        fs::copy(fresh.join(pointer), node.join(pointer)).unwrap();
+    };
+    let what = "a state from before the log begins";
+    bench.fetched_row(&kept, what, older, Starts).await;
+
+    // Nobody is there at first.
+    bench.put_back(&kept);
+    fs::remove_file(bench.folder.join("data/CURRENT_STATE")).unwrap();
+    for other in [2, 3] {
+        bench.stage.cluster.stop(other).await.unwrap();
+    }
+    bench.stage.cluster.start_node(1).unwrap();
+    bench.told("no snapshot from this member", 2).await;
+    for other in [2, 3] {
+        bench.stage.cluster.start_node(other).unwrap();
+    }
+    bench.stage.cluster.settled(bench.size).await.unwrap();
+    bench.told("a snapshot was fetched", 1).await;
+    bench.figures("damage to a state whose log has dropped its beginning");
 }
 
 /// What no checksum can see: a row that is whole and says something else. The node finds that its tables do

@@ -340,10 +340,7 @@ async fn terms(stage: &Stage) -> Vec<u64> {
 async fn stage() -> Stage {
     let stage = Stage::prepare(64, 3).unwrap();
     if figures::times(1, 0) == 1 {
-        for config in &stage.cluster.written.node_configs {
-            let text = std::fs::read_to_string(config).unwrap();
-            std::fs::write(config, format!("{text}{PATIENT}")).unwrap();
-        }
+        stage.configure(PATIENT).unwrap();
     }
     stage.run().await.unwrap()
 }

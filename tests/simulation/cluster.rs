@@ -135,6 +135,21 @@ impl Cluster {
         self.down.insert(node);
     }
 
+    /// A node whose log has dropped its beginning, while every other one has its state.
+    pub fn forgetful(&self, luck: &mut Luck) -> Option<u64> {
+        let up = self.up();
+        let missing = |place: &&Place| place.disk.lacks_state() || place.replica().is_none();
+        let lacking = self.places.iter().filter(missing).count();
+        let purged = |node: &u64| self.disk(*node).has_purged();
+        (lacking == self.wiped.len()).then(|| pick(up.into_iter().filter(purged), luck))?
+    }
+
+    /// A node loses power and its state; its log stays.
+    pub fn lose_state(&mut self, node: u64) {
+        self.crash(node);
+        self.disk(node).lose_state();
+    }
+
     /// It comes back.
     pub fn restart(&mut self, node: u64) {
         if self.down.remove(&node) {

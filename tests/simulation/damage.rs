@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
 use proto::raft::{self, snapshot_frame::Frame};
-use replica::seams::{AppendResponses, Lost, Peer};
+use replica::seams::{AppendResponses, Lost, Peer, SnapshotFrames};
 
 use crate::place::Place;
 use crate::sim::net::SimPeer;
@@ -101,5 +101,12 @@ impl Peer for Damaging {
         request: raft::TransferLeaderRequest,
     ) -> Result<raft::TransferLeaderResponse, Lost> {
         self.inner.transfer_leader(request).await
+    }
+
+    async fn fetch_snapshot(
+        &self,
+        request: raft::FetchSnapshotRequest,
+    ) -> Result<SnapshotFrames, Lost> {
+        self.counted(self.inner.fetch_snapshot(request)).await
     }
 }

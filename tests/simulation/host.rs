@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use replica::seams::{Lane, Transport};
-use replica::{PeerNode, Replica, ReplicaConfig};
+use replica::{Error, PeerNode, Replica, ReplicaConfig, fetch_missing_state};
 
 use crate::damage::Damaging;
 use crate::desk::Desk;
@@ -62,6 +63,18 @@ pub async fn run(
         },
         place: place.clone(),
     });
+    loop {
+        match fetch_missing_state(&config, &*log, &state, &*transport).await {
+            Ok(from) => {
+                place
+                    .fetched
+                    .fetch_add(from.is_some().into(), Ordering::Relaxed);
+                break;
+            }
+            Err(Error::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
     let replica = Replica::start(config, log, state, transport).await?;
     if start == 1 && place.ordinal == 1 {
         replica.initialize(members(stage.nodes)).await?;

@@ -50,11 +50,13 @@ pub enum Kind {
     ClockStep,
     /// Snapshots are damaged on their way while a node that needs one comes back.
     DamagedSnapshot,
+    /// A node loses power and its state, and its log no longer goes back to the first entry.
+    StateLost,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CrashLeader,
         Self::CrashFollower,
         Self::CrashAll,
@@ -73,6 +75,7 @@ impl Kind {
         Self::Snapshot,
         Self::ClockStep,
         Self::DamagedSnapshot,
+        Self::StateLost,
     ];
 
     /// What figures call it.
@@ -96,6 +99,7 @@ impl Kind {
             Self::Snapshot => "snapshot",
             Self::ClockStep => "clock_step",
             Self::DamagedSnapshot => "damaged_snapshot",
+            Self::StateLost => "state_lost",
         }
     }
 
@@ -119,7 +123,8 @@ impl Kind {
             | Self::Wipe
             | Self::HandOver
             | Self::Snapshot
-            | Self::ClockStep => (200, 1_100),
+            | Self::ClockStep
+            | Self::StateLost => (200, 1_100),
         }
     }
 }
@@ -198,6 +203,7 @@ pub fn strike(cluster: &mut Cluster, kind: Kind, luck: &mut Luck) -> bool {
             let skew = &cluster.place(node).skew;
             skew.store(step, Relaxed);
         }),
+        Kind::StateLost => on(cluster.forgetful(luck), |node| cluster.lose_state(node)),
     }
 }
 
@@ -253,6 +259,7 @@ pub fn trace(cluster: &Cluster, kind: Kind) -> u64 {
         Kind::Snapshot => events("snapshot"),
         Kind::ClockStep => sum(|place| place.skewed.load(Relaxed)),
         Kind::DamagedSnapshot => sum(|place| place.damaged.load(Relaxed)),
+        Kind::StateLost => sum(|place| place.fetched.load(Relaxed)),
     }
 }
 

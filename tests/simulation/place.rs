@@ -77,6 +77,8 @@ pub struct Place {
     pub signed: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
     /// Times it was turned away because its disk is another than the one let in.
     pub turned_away: Arc<AtomicU64>,
+    /// Times it fetched a snapshot, because its state was gone.
+    pub fetched: Arc<AtomicU64>,
     /// Snapshots whose bytes were damaged on the way to another node.
     pub damaged: Arc<AtomicU64>,
     /// Whether the snapshots it sends are damaged now.
@@ -107,6 +109,7 @@ impl Place {
             skew: Arc::default(),
             signed: Arc::default(),
             turned_away: Arc::default(),
+            fetched: Arc::default(),
             damaged: Arc::default(),
             damaging: Arc::default(),
             skewed: Arc::default(),

@@ -75,8 +75,9 @@ impl Promises {
             .filter(|place| promise.signers.contains(&place.ordinal))
             .collect();
         for place in &signers {
-            // A disk that was taken away since it signed is one of those that may be destroyed.
-            if !place.disk.is_admitted() {
+            // A disk that was taken away since it signed is one of those that may be destroyed, and
+            // so is one that has lost its state.
+            if !is_whole(&place.disk) {
                 continue;
             }
             self.looked += 1;
@@ -90,7 +91,7 @@ impl Promises {
                 ));
             }
         }
-        let whole = signers.iter().all(|place| place.disk.is_admitted());
+        let whole = signers.iter().all(|place| is_whole(&place.disk));
         if self.remains.is_none() && whole && now_micros() >= self.keep_after {
             let disks = signers
                 .iter()
@@ -108,4 +109,8 @@ impl Promises {
         self.unkept
             .push(format!("a receipt of note {number} does not verify: {why}"));
     }
+}
+
+fn is_whole(disk: &SimDisk) -> bool {
+    disk.is_admitted() && !disk.lacks_state()
 }

@@ -330,6 +330,10 @@ fn effects(
         ("writes_lost_in_power_cuts", sum(|place| place.disk.lost())),
         ("fsyncs_failed", sum(|place| place.disk.failures())),
         ("turned_away", sum(|place| place.turned_away.load(Relaxed))),
+        (
+            "snapshots_fetched",
+            sum(|place| place.fetched.load(Relaxed)),
+        ),
         ("frames_damaged", sum(|place| place.damaged.load(Relaxed))),
         ("calls_broken", sum(|place| place.broken.load(Relaxed))),
         ("slow_fsyncs", sum(|place| place.disk.slow_fsyncs())),

@@ -83,8 +83,8 @@ pub fn plan(seed: u64) -> Plan {
             kinds.push(kind);
         }
     }
-    if kinds.contains(&Kind::DamagedSnapshot) {
-        // Whoever is cut off for a second needs one.
+    if kinds.contains(&Kind::DamagedSnapshot) || kinds.contains(&Kind::StateLost) {
+        // Whoever is cut off for a second needs one, and so does whoever has lost its state.
         config.snapshot_every = 5;
     }
     config.keep_entries = config.snapshot_every;

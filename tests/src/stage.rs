@@ -48,6 +48,15 @@ impl Stage {
         stage.run().await
     }
 
+    /// Adds these lines to the configuration of every node.
+    pub fn configure(&self, lines: &str) -> anyhow::Result<()> {
+        for config in &self.cluster.written.node_configs {
+            let text = std::fs::read_to_string(config)?;
+            std::fs::write(config, format!("{text}{lines}"))?;
+        }
+        Ok(())
+    }
+
     /// Starts every node and opens the log.
     pub async fn run(self) -> anyhow::Result<Self> {
         for ordinal in self.cluster.ordinals() {

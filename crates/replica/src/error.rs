@@ -73,6 +73,9 @@ pub enum Refused {
     /// A power cut tore this node's log; until a leader has mended it the node does not vote.
     #[error("this node is mending its log and does not vote")]
     Mending,
+    /// A snapshot was asked for that goes further than this node has applied.
+    #[error("this node has not applied the log that far")]
+    Behind,
     /// This replica has stopped.
     #[error("the replica has stopped")]
     Stopped,

@@ -228,17 +228,78 @@ impl<S: State> Inbound<S> {
         let state = Arc::clone(&self.state);
         // What the whole cluster has committed may be further; this node has this.
         let committed = self.raft.metrics().borrow_watched().local_committed;
-        let received = snapshot::receive(state, from, committed, self.workplace, frames).await?;
+        let check = |header| snapshot::check_sent(header, from, committed);
+        let received = snapshot::receive(state, self.workplace, frames, check).await?;
         let snapshot = Snapshot {
             meta: received.meta,
             snapshot: received.image,
         };
-        let install = self.raft.install_full_snapshot(received.vote, snapshot);
+        let install = self.raft.install_full_snapshot(received.header, snapshot);
         let answer = self.seeds.scope(install).await;
         let answer = answer.map_err(|_| Refused::Stopped)?;
         Ok(raft::SnapshotResponse {
             vote: Some(wire::vote_out(&answer.vote)),
         })
+    }
+
+    /// A member whose own state is gone asks for a snapshot. It comes as fast as it is taken, and
+    /// within the time that a snapshot may take: nothing of it is queued here.
+    pub async fn fetch_snapshot(
+        &self,
+        from: u64,
+        request: raft::FetchSnapshotRequest,
+    ) -> Result<BoxStream<'static, Result<raft::SnapshotFrame, Refused>>, Refused> {
+        if from == self.ordinal {
+            return Err(Refused::Invalid("this node called itself"));
+        }
+        let making = self.snapshot_reaching(request.reach);
+        let snapshot = timeout(self.snapshot_deadline, making)
+            .await
+            .unwrap_or(Err(Refused::Behind))?;
+        let header = snapshot::header(None, &snapshot.meta);
+        let failure = snapshot::Failure::default();
+        let frames = snapshot::frames(
+            header,
+            snapshot.snapshot,
+            self.workplace,
+            Arc::clone(&failure),
+        );
+        let failed = stream::once(async move {
+            let failed = failure
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            failed.map(|error| Err(Refused::Storage(error.to_string())))
+        });
+        Ok(frames
+            .map(Ok)
+            .chain(failed.filter_map(futures::future::ready))
+            .take_until(tokio::time::sleep(self.snapshot_deadline))
+            .boxed())
+    }
+
+    /// The current snapshot, or a new one where that does not cover the log up to `reach`.
+    async fn snapshot_reaching(&self, reach: u64) -> Result<Snapshot<S::Image>, Refused> {
+        let reaches = |last: Option<LogId>| last.is_some_and(|last| last.index >= reach);
+        let current = || async {
+            let asked = self.seeds.scope(self.raft.get_snapshot());
+            let current = asked.await.map_err(|_| Refused::Stopped)?;
+            Ok(current.filter(|snapshot| reaches(snapshot.meta.last_log_id)))
+        };
+        if let Some(snapshot) = current().await? {
+            return Ok(snapshot);
+        }
+        let mut metrics = self.raft.metrics();
+        if !reaches(metrics.borrow_watched().last_applied) {
+            return Err(Refused::Behind);
+        }
+        let trigger = self.raft.trigger();
+        let making = self.seeds.scope(trigger.snapshot());
+        making.await.map_err(|_| Refused::Stopped)?;
+        while !reaches(metrics.borrow_watched().snapshot) {
+            metrics.changed().await.map_err(|_| Refused::Stopped)?;
+        }
+        current().await?.ok_or(Refused::Behind)
     }
 
     /// The leader offers leadership to this node, or says that it has offered it to another.

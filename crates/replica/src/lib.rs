@@ -24,6 +24,7 @@ extern crate self as replica;
 mod change;
 mod config;
 mod error;
+mod fetch;
 mod gate;
 mod inbound;
 mod log;
@@ -50,6 +51,7 @@ pub mod trace;
 pub use change::Former;
 pub use config::{Observer, ReplicaConfig, Workplace};
 pub use error::{Error, Refused};
+pub use fetch::fetch_missing_state;
 pub use gate::Progress;
 pub use inbound::Inbound;
 pub use membership::{Members, PeerNode};
@@ -101,8 +103,8 @@ struct Inner<S: State> {
     inbound: Inbound<S>,
     status: watch::Receiver<ReplicaStatus>,
     barriers: Rounds<Result<(), Error>>,
-    /// What runs beside consensus and ends with it: the reporter of statuses, and while the log is
-    /// torn its mending.
+    /// What runs beside consensus and ends with it: the reporter of statuses, whoever keeps the
+    /// members in the log, and while the log is torn its mending.
     tasks: Mutex<Vec<JoinHandle<()>>>,
     /// Whether this node itself wants consensus to end.
     leaving: AtomicBool,
@@ -134,6 +136,15 @@ impl<S: State> Replica<S> {
         transport: Arc<T>,
     ) -> Result<Self, Error> {
         let mut raft_config = config.openraft()?;
+        if let Some(missing) = fetch::missing(&*log, &*state)? {
+            return Err(Error::Fatal {
+                what: format!(
+                    "the log begins after index {} and the state ends before: a snapshot has to be \
+                     fetched first",
+                    missing.index
+                ),
+            });
+        }
         let durable = durable_progress(config.workplace, &state).await?;
         let bounds = log.bounds().map_err(Error::fatal)?;
         config.observer.happened(&Event::Started {
@@ -161,7 +172,8 @@ impl<S: State> Replica<S> {
         let raft = seeds.scope(Box::pin(building)).await;
         let raft = raft.map_err(Error::fatal)?;
         let (status, reporter) = report(&raft, Arc::clone(&config.observer));
-        let mut tasks = vec![reporter];
+        let remembering = fetch::remember_members(raft.clone(), Arc::clone(&log));
+        let mut tasks = vec![reporter, tokio::spawn(remembering)];
         if mending.is_torn() {
             tracing::warn!("a power cut tore the log; no vote before a leader has mended it");
             tasks.push(tokio::spawn(mend(raft.clone(), log, Arc::clone(&mending))));

@@ -55,7 +55,7 @@ mod tests {
 
     use proto::raft;
 
-    use crate::seams::{AppendResponses, Lane, Lost, Peer, Transport};
+    use crate::seams::{AppendResponses, Lane, Lost, Peer, SnapshotFrames, Transport};
     use crate::suite::sim::disk::{SimDisk, SimState};
     use crate::types::{AppendEntries, Entry, LeaderId, LogId, Membership, Payload, Vote};
     use crate::{Error, PeerNode, Refused, Replica, ReplicaConfig, wire};
@@ -102,6 +102,13 @@ mod tests {
             &self,
             _request: raft::TransferLeaderRequest,
         ) -> Result<raft::TransferLeaderResponse, Lost> {
+            nobody()
+        }
+
+        async fn fetch_snapshot(
+            &self,
+            _request: raft::FetchSnapshotRequest,
+        ) -> Result<SnapshotFrames, Lost> {
             nobody()
         }
     }

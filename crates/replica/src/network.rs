@@ -442,7 +442,7 @@ impl<P: Peer, S: State> NetSnapshot<TypeConfig> for Link<P, S> {
         cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        let header = snapshot::header(&vote, &snapshot.meta);
+        let header = snapshot::header(Some(&vote), &snapshot.meta);
         let last = snapshot.meta.last_log_id;
         let failure = Failure::default();
         let frames = snapshot::frames(

@@ -51,6 +51,8 @@ pub enum Fact {
     Vote,
     /// The highest position known to be committed. A hint for start-up, it may lag.
     Committed,
+    /// The members, so that they can be asked by a node whose state is gone. A hint as well.
+    Members,
 }
 
 /// Called once, when what was queued is on disk or will never be.
@@ -212,6 +214,9 @@ pub enum Lost {
     Broken(String),
 }
 
+/// The frames of a snapshot, as they come in.
+pub type SnapshotFrames = BoxStream<'static, Result<raft::SnapshotFrame, Lost>>;
+
 /// The answers to a stream of append requests, in the order of the requests.
 pub type AppendResponses = BoxStream<'static, Result<raft::AppendResponse, Lost>>;
 
@@ -246,4 +251,10 @@ pub trait Peer: Send + Sync + 'static {
         &self,
         request: raft::TransferLeaderRequest,
     ) -> impl Future<Output = Result<raft::TransferLeaderResponse, Lost>> + Send;
+
+    /// Asks for a snapshot.
+    fn fetch_snapshot(
+        &self,
+        request: raft::FetchSnapshotRequest,
+    ) -> impl Future<Output = Result<SnapshotFrames, Lost>> + Send;
 }

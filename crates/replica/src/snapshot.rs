@@ -3,8 +3,8 @@
 //! ```text
 //! stream = header, *( file, *chunk, file-end ), end
 //! ```
-//! The header carries the leader's vote, the position and the membership; a file its name and
-//! length; its end the SHA-256 of its bytes; the end the number of files. A frame out of order, a
+//! The header carries the leader's vote (none where a snapshot was fetched), the position and the
+//! membership; a file its name and length; its end the SHA-256 of its bytes; the end the number of files. A frame out of order, a
 //! byte too many or too few, another hash: the whole is refused and nothing of it stays.
 
 use std::collections::BTreeSet;
@@ -42,10 +42,10 @@ const MAX_IMAGE_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// frames can only end.
 pub(crate) type Failure = Arc<Mutex<Option<io::Error>>>;
 
-/// The header of a snapshot of `meta` from the leader that holds `vote`.
-pub(crate) fn header(vote: &Vote, meta: &SnapshotMeta) -> SnapshotHeader {
+/// The header of a snapshot of `meta`, from the leader that holds `vote` or for whoever asked.
+pub(crate) fn header(vote: Option<&Vote>, meta: &SnapshotMeta) -> SnapshotHeader {
     SnapshotHeader {
-        vote: Some(wire::vote_out(vote)),
+        vote: vote.map(wire::vote_out),
         last_log_id: meta.last_log_id.map(wire::log_id_out),
         last_membership: Some(wire::stored_membership_out(&meta.last_membership)),
         snapshot_id: meta
@@ -185,20 +185,21 @@ fn length(chunk: &Bytes) -> u64 {
 
 /// A snapshot received whole and checked, not yet installed.
 #[derive(Debug)]
-pub(crate) struct Received<I> {
-    pub(crate) vote: Vote,
+pub(crate) struct Received<H, I> {
+    /// What the check has read in its header, beside the position.
+    pub(crate) header: H,
     pub(crate) meta: SnapshotMeta,
     pub(crate) image: I,
 }
 
-/// Receives a snapshot from node `from`, whose frames are anybody's until they are checked.
-pub(crate) async fn receive<S, E>(
+/// Receives a snapshot whose frames are anybody's until they are checked; the header by `check`,
+/// before anything is written.
+pub(crate) async fn receive<S, H, E>(
     state: Arc<S>,
-    from: u64,
-    committed: Option<LogId>,
     workplace: Workplace,
     frames: impl Stream<Item = Result<SnapshotFrame, E>>,
-) -> Result<Received<S::Image>, Refused>
+    check: impl FnOnce(SnapshotHeader) -> Result<(H, SnapshotMeta), Refused>,
+) -> Result<Received<H, S::Image>, Refused>
 where
     S: State,
 {
@@ -211,7 +212,7 @@ where
     let Frame::Header(header) = next().await? else {
         return Err(Refused::Invalid("a snapshot that begins without header"));
     };
-    let (vote, meta) = check_header(header, from, committed)?;
+    let (header, meta) = check(header)?;
     let incoming = on_disk(workplace, move || state.receive()).await?;
     let mut receiving = Receiving {
         incoming,
@@ -232,47 +233,79 @@ where
         receiving.incoming.finish(applied).map_err(Failed::Disk)
     })
     .await?;
-    Ok(Received { vote, meta, image })
+    Ok(Received {
+        header,
+        meta,
+        image,
+    })
 }
 
-/// openraft asserts, and so would panic, on a snapshot that contradicts the vote or what is
-/// committed here; such a one is stopped at this door.
-fn check_header(
+/// Checks the header of a snapshot that node `from` sends as leader. openraft asserts, and so would
+/// panic, on one that contradicts the vote or what is committed here; it is stopped at this door.
+pub(crate) fn check_sent(
     header: SnapshotHeader,
     from: u64,
     committed: Option<LogId>,
 ) -> Result<(Vote, SnapshotMeta), Refused> {
-    let unreadable = |error: wire::Unreadable| Refused::Invalid(error.0);
     let vote = wire::vote_in(header.vote).map_err(unreadable)?;
     if !vote.committed || vote.leader_id.node_id != from {
         return Err(Refused::Invalid(
             "a snapshot from a node that does not lead",
         ));
     }
-    let last = header
-        .last_log_id
-        .ok_or(Refused::Invalid("a snapshot of nothing"))?;
-    let last = wire::log_id_in(last).map_err(unreadable)?;
-    let membership = wire::stored_membership_in(header.last_membership).map_err(unreadable)?;
-    if last.leader_id > vote.leader_id || *membership.log_id() > Some(last) {
+    let (last, meta) = position(header)?;
+    if last.leader_id > vote.leader_id {
         return Err(Refused::Invalid("a snapshot ahead of its own leader"));
-    }
-    if let Some(problem) = membership::problem_of_received(membership.membership()) {
-        return Err(Refused::Invalid(problem));
     }
     if let Some(committed) = committed
         && last > committed
         && last.index <= committed.index
     {
-        return Err(Refused::Invalid(
-            "a snapshot that contradicts committed entries",
-        ));
+        return Err(Refused::Invalid(CONTRADICTS));
+    }
+    Ok((vote, meta))
+}
+
+/// Checks the header of a snapshot that was fetched and has to cover the log up to `reach`.
+pub(crate) fn check_fetched(
+    header: SnapshotHeader,
+    reach: LogId,
+) -> Result<(LogId, SnapshotMeta), Refused> {
+    let (last, meta) = position(header)?;
+    if last.index < reach.index {
+        return Err(Refused::Invalid("a snapshot that ends before it is needed"));
+    }
+    // A committed entry has one leader, and those after it no earlier one.
+    if last < reach || (last.index == reach.index && last != reach) {
+        return Err(Refused::Invalid(CONTRADICTS));
+    }
+    Ok((last, meta))
+}
+
+const CONTRADICTS: &str = "a snapshot that contradicts committed entries";
+
+fn unreadable(error: wire::Unreadable) -> Refused {
+    Refused::Invalid(error.0)
+}
+
+/// The last entry that a snapshot covers, and the membership there.
+fn position(header: SnapshotHeader) -> Result<(LogId, SnapshotMeta), Refused> {
+    let last = header
+        .last_log_id
+        .ok_or(Refused::Invalid("a snapshot of nothing"))?;
+    let last = wire::log_id_in(last).map_err(unreadable)?;
+    let membership = wire::stored_membership_in(header.last_membership).map_err(unreadable)?;
+    if *membership.log_id() > Some(last) {
+        return Err(Refused::Invalid("a snapshot behind its own membership"));
+    }
+    if let Some(problem) = membership::problem_of_received(membership.membership()) {
+        return Err(Refused::Invalid(problem));
     }
     let meta = SnapshotMeta {
         last_log_id: Some(last),
         last_membership: membership,
     };
-    Ok((vote, meta))
+    Ok((last, meta))
 }
 
 /// Why a frame was not taken.

@@ -198,6 +198,14 @@ pub(crate) fn log_id_from_bytes(bytes: Bytes) -> Read<LogId> {
     log_id_in(message(bytes)?)
 }
 
+pub(crate) fn members_to_bytes(membership: &Membership) -> Bytes {
+    membership_out(membership).encode_to_vec().into()
+}
+
+pub(crate) fn members_from_bytes(bytes: Bytes) -> Read<Membership> {
+    membership_in(message(bytes)?)
+}
+
 /// What a state has applied, as it keeps it beside its rows: log position and membership.
 pub(crate) fn applied_to_bytes(meta: &SnapshotMeta) -> Bytes {
     let applied = raft::Applied {

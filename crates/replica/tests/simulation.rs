@@ -24,7 +24,9 @@ use bytes::Bytes;
 use ledger::{Memory, View};
 use merkle::LeafIndex;
 use replica::seams::State as _;
-use replica::{Former, PeerNode, Replica, ReplicaConfig, Role, Workplace, codec};
+use replica::{
+    Error, Former, PeerNode, Replica, ReplicaConfig, Role, Workplace, codec, fetch_missing_state,
+};
 
 use sim::disk::{SimDisk, SimState};
 use sim::election;
@@ -148,6 +150,12 @@ async fn run_node(place: Place, config: ReplicaConfig) -> Result<(), Box<dyn std
     let transport = Arc::new(SimTransport {
         from: place.ordinal,
     });
+    while let Err(error) = fetch_missing_state(&config, &*log, &state, &*transport).await {
+        if !matches!(error, Error::Unavailable { .. }) {
+            return Err(error.into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let replica = Replica::start(config, log, state, transport).await?;
     if start == 1 && place.ordinal == 1 {
         replica.initialize(members()).await?;
@@ -513,6 +521,47 @@ fn a_new_leader_changes_its_members_when_it_is_told_to() {
             Ok(())
         });
         while !cluster.sim.step().unwrap() {}
+    }
+}
+
+/// A node whose state is gone gets it from another member where its own log has dropped the
+/// beginning, and waits for one where nobody is there.
+#[test]
+fn a_state_that_is_gone_comes_back_from_another_member() {
+    for (seed, alone) in [(1, false), (2, true), (3, false), (4, true)] {
+        let mut plan = plan(seed);
+        plan.config.snapshot_every = 15;
+        plan.config.keep_entries = 15;
+        plan.config.snapshot_behind = 25;
+        let commands = election::commands();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let mut cluster = cluster(&plan);
+        let client = run_client(commands.clone(), Arc::clone(&told));
+        cluster.sim.client("chairs", client);
+        while !cluster.sim.step().unwrap() || !agreed(&cluster) {}
+        let unlucky = cluster.places[(seed % 3) as usize].clone();
+        if alone {
+            cluster.fault(Fault::CrashAll);
+        } else {
+            cluster.crash(&unlucky);
+        }
+        unlucky.disk.lose_state();
+        assert!(unlucky.disk.lacks_state(), "seed {seed}: its log is whole");
+        let installed = unlucky.disk.installed();
+        cluster.sim.bounce(host(unlucky.ordinal));
+        for _ in 0..1_000 {
+            cluster.sim.step().unwrap();
+        }
+        assert_eq!(unlucky.running.lock().unwrap().is_none(), alone);
+        cluster.down.retain(|node| *node != unlucky.ordinal);
+        cluster.fault(Fault::RestartAll);
+        while !agreed(&cluster) {
+            cluster.sim.step().unwrap();
+        }
+        assert!(unlucky.disk.installed() > installed, "seed {seed}");
+        let mut acknowledged = told.lock().unwrap().clone();
+        acknowledged.sort_unstable();
+        check(seed, &cluster, &commands, &acknowledged);
     }
 }
 

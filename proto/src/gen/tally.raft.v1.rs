@@ -168,8 +168,16 @@ pub mod snapshot_frame {
         End(super::SnapshotEnd),
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FetchSnapshotRequest {
+    /// The snapshot has to cover the log up to here at least: the last index that the caller's log has
+    /// dropped.
+    #[prost(uint64, tag = "1")]
+    pub reach: u64,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SnapshotHeader {
+    /// Of the leader that sends it; absent in one that was fetched.
     #[prost(message, optional, tag = "1")]
     pub vote: ::core::option::Option<Vote>,
     #[prost(message, optional, tag = "2")]
@@ -623,6 +631,33 @@ pub mod raft_client {
                 .insert(GrpcMethod::new("tally.raft.v1.Raft", "TransferLeader"));
             self.inner.unary(req, path, codec).await
         }
+        /// A snapshot for a node whose own state is gone and whose log no longer goes back far enough to make
+        /// it again. Any member gives one, leader or not; the header has no vote. The caller takes it before
+        /// it takes part in consensus.
+        pub async fn fetch_snapshot(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FetchSnapshotRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SnapshotFrame>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tally.raft.v1.Raft/FetchSnapshot",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tally.raft.v1.Raft", "FetchSnapshot"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -668,6 +703,22 @@ pub mod raft_server {
             request: tonic::Request<super::TransferLeaderRequest>,
         ) -> std::result::Result<
             tonic::Response<super::TransferLeaderResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the FetchSnapshot method.
+        type FetchSnapshotStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SnapshotFrame, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// A snapshot for a node whose own state is gone and whose log no longer goes back far enough to make
+        /// it again. Any member gives one, leader or not; the header has no vote. The caller takes it before
+        /// it takes part in consensus.
+        async fn fetch_snapshot(
+            &self,
+            request: tonic::Request<super::FetchSnapshotRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::FetchSnapshotStream>,
             tonic::Status,
         >;
     }
@@ -968,6 +1019,52 @@ pub mod raft_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tally.raft.v1.Raft/FetchSnapshot" => {
+                    #[allow(non_camel_case_types)]
+                    struct FetchSnapshotSvc<T: Raft>(pub Arc<T>);
+                    impl<
+                        T: Raft,
+                    > tonic::server::ServerStreamingService<super::FetchSnapshotRequest>
+                    for FetchSnapshotSvc<T> {
+                        type Response = super::SnapshotFrame;
+                        type ResponseStream = T::FetchSnapshotStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FetchSnapshotRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Raft>::fetch_snapshot(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FetchSnapshotSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -42,7 +42,7 @@ fn status(from: u64, refused: &Refused) -> Status {
             tracing::warn!(peer = from, error = %refused, "snapshot from a peer not stored");
             Status::internal(refused.to_string())
         }
-        Refused::Mending => Status::failed_precondition(refused.to_string()),
+        Refused::Mending | Refused::Behind => Status::failed_precondition(refused.to_string()),
         Refused::Stopped => Status::unavailable(refused.to_string()),
     }
 }
@@ -50,6 +50,7 @@ fn status(from: u64, refused: &Refused) -> Status {
 #[tonic::async_trait]
 impl<S: State> Raft for RaftService<S> {
     type AppendStream = BoxStream<'static, Result<raft::AppendResponse, Status>>;
+    type FetchSnapshotStream = BoxStream<'static, Result<raft::SnapshotFrame, Status>>;
 
     async fn append(
         &self,
@@ -106,5 +107,19 @@ impl<S: State> Raft for RaftService<S> {
         answer
             .map(|answer| self.guard.answer(answer))
             .map_err(|refused| status(from, &refused))
+    }
+
+    async fn fetch_snapshot(
+        &self,
+        request: Request<raft::FetchSnapshotRequest>,
+    ) -> Result<Response<Self::FetchSnapshotStream>, Status> {
+        let from = self.guard.check(&request)?;
+        let frames = self
+            .inbound
+            .fetch_snapshot(from, request.into_inner())
+            .await
+            .map_err(|refused| status(from, &refused))?;
+        let frames = frames.map(move |frame| frame.map_err(|refused| status(from, &refused)));
+        Ok(self.guard.answer(frames.boxed()))
     }
 }

@@ -27,7 +27,7 @@ use super::lives::{self, Strangers};
 use super::{FROM, FROM_LIFE, GENESIS, MAX_MESSAGE_BYTES, TO, TO_LIFE};
 use crate::error::Error;
 use crate::membership::PeerNode;
-use crate::seams::{AppendResponses, Lane, Lost, Peer, Transport};
+use crate::seams::{AppendResponses, Lane, Lost, Peer, SnapshotFrames, Transport};
 
 /// A client for what nodes ask each other beside consensus.
 pub type PeerConnection = PeerClient<InterceptedService<Channel, Headers>>;
@@ -433,5 +433,19 @@ impl Peer for GrpcPeer {
                 .transfer_leader(self.headers.on(request))
                 .await,
         )
+    }
+
+    async fn fetch_snapshot(
+        &self,
+        request: raft::FetchSnapshotRequest,
+    ) -> Result<SnapshotFrames, Lost> {
+        let frames = self.answer(
+            self.client()?
+                .fetch_snapshot(self.headers.on(request))
+                .await,
+        )?;
+        Ok(frames
+            .map(|frame| frame.map_err(|status| lost(&status)))
+            .boxed())
     }
 }

@@ -42,6 +42,7 @@ const fn key(fact: Fact) -> &'static str {
     match fact {
         Fact::Vote => "vote",
         Fact::Committed => "committed",
+        Fact::Members => "members",
     }
 }
 

@@ -10,7 +10,7 @@ use ledger::{Changes, Row, Table};
 use proto::raft::snapshot_frame::Frame;
 use proto::raft::{FileEnd, SnapshotEnd, SnapshotFrame};
 
-use super::{CHUNK_BYTES, Failure, Received, frames, header, receive};
+use super::{CHUNK_BYTES, Failure, Received, check_fetched, check_sent, frames, header, receive};
 use crate::config::Workplace;
 use crate::error::Refused;
 use crate::membership::PeerNode;
@@ -60,7 +60,7 @@ fn state() -> SimState {
 
 async fn sent(state: &SimState) -> Vec<SnapshotFrame> {
     let image = state.freeze().unwrap();
-    let header = header(&Vote::new_committed(3, LEADER), &meta());
+    let header = header(Some(&Vote::new_committed(3, LEADER)), &meta());
     let failure = Failure::default();
     let frames = frames(header, image, Workplace::InPlace, Arc::clone(&failure));
     let frames = frames.collect().await;
@@ -71,10 +71,11 @@ async fn sent(state: &SimState) -> Vec<SnapshotFrame> {
 async fn received(
     frames: Vec<SnapshotFrame>,
     committed: Option<LogId>,
-) -> Result<Received<SimImage>, Refused> {
+) -> Result<Received<Vote, SimImage>, Refused> {
     let state = Arc::new(SimDisk::new(2, 0..1).state());
     let frames = stream::iter(frames.into_iter().map(Ok::<_, Refused>));
-    receive(state, LEADER, committed, Workplace::InPlace, frames).await
+    let check = |header| check_sent(header, LEADER, committed);
+    receive(state, Workplace::InPlace, frames, check).await
 }
 
 #[tokio::test]
@@ -198,9 +199,22 @@ async fn a_snapshot_that_no_leader_would_send_is_refused() {
     ];
     for (what, vote) in votes {
         let mut frames = frames.clone();
-        frames[0] = frame(Frame::Header(header(&vote, &meta())));
+        frames[0] = frame(Frame::Header(header(Some(&vote), &meta())));
         assert!(received(frames, None).await.is_err(), "{what}");
     }
     // Committed here: entry 41 of an earlier term, which the snapshot's entry 40 cannot precede.
     assert!(received(frames, Some(at(2, 41))).await.is_err());
+}
+
+#[test]
+fn a_snapshot_that_was_fetched_has_to_go_on_from_what_was_purged() {
+    let fetched = |reach| check_fetched(header(None, &meta()), reach);
+    for reach in [at(3, 40), at(3, 39), at(2, 39)] {
+        let (last, found) = fetched(reach).unwrap();
+        assert_eq!((last, found), (at(3, 40), meta()), "{reach}");
+    }
+    // It ends too early; another entry 40 is committed here; one of a later term before it.
+    for reach in [at(3, 41), at(2, 40), at(4, 40), at(4, 39)] {
+        assert!(fetched(reach).is_err(), "{reach}");
+    }
 }

@@ -94,6 +94,8 @@ struct Platter {
     image: Option<SimImage>,
     torn: bool,
     installed: u64,
+    /// Up to where the log had dropped its entries when the state was lost.
+    lacking: Option<u64>,
     luck: Luck,
     fsync_micros: Range<u64>,
     /// Fsyncs take this many times as long.
@@ -139,6 +141,7 @@ impl SimDisk {
             image: None,
             torn: false,
             installed: 0,
+            lacking: None,
             luck: Luck::new(seed),
             fsync_micros,
             slowness: 1,
@@ -205,9 +208,29 @@ impl SimDisk {
         platter.unsynced.clear();
         platter.image = None;
         platter.torn = false;
+        platter.lacking = None;
         platter.admitted = false;
         platter.wrote = None;
         platter.found.clear();
+    }
+
+    /// The state is gone, as when it could not be read and was set aside; the log is as it was.
+    pub fn lose_state(&self) {
+        let mut platter = self.lock();
+        platter.state = Rows::default();
+        platter.unsynced.clear();
+        platter.image = None;
+        platter.lacking = platter.log.purged.as_ref().map(|(to, _)| to.index);
+    }
+
+    /// Whether the log has dropped its beginning.
+    pub fn has_purged(&self) -> bool {
+        self.lock().log.purged.is_some()
+    }
+
+    /// Whether the state was lost and its log alone cannot make it again.
+    pub fn lacks_state(&self) -> bool {
+        self.lock().lacking.is_some()
     }
 
     /// Notes that the directory on this disk takes part in the cluster.
@@ -268,6 +291,7 @@ impl SimDisk {
             image: None,
             torn: platter.torn,
             installed: 0,
+            lacking: platter.lacking,
             luck: Luck::new(1),
             fsync_micros: platter.fsync_micros.clone(),
             slowness: 1,

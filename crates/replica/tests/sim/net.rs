@@ -19,8 +19,8 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use ledger::Command;
 use proto::raft;
-use replica::seams::{AppendResponses, Lane, Lost, Peer, State, Transport};
-use replica::{Error, PeerNode, Refused, Replica, codec};
+use replica::seams::{AppendResponses, Lane, Lost, Peer, SnapshotFrames, State, Transport};
+use replica::{Error, Inbound, PeerNode, Refused, Replica, codec};
 
 const PORT: u16 = 7000;
 
@@ -30,6 +30,7 @@ const PRE_VOTE: u8 = 3;
 const SNAPSHOT: u8 = 4;
 const TRANSFER: u8 = 5;
 const PROPOSE: u8 = 6;
+const FETCH: u8 = 7;
 
 /// The name of node `ordinal`'s host.
 pub fn host(ordinal: u64) -> String {
@@ -87,6 +88,11 @@ async fn read<M: Message + Default>(from: &mut OwnedReadHalf) -> io::Result<Opti
     let mut bytes = vec![0; length as usize];
     from.read_exact(&mut bytes).await?;
     M::decode(&*bytes).map(Some).map_err(io::Error::other)
+}
+
+/// The one request of a connection.
+async fn only<M: Message + Default>(from: &mut OwnedReadHalf) -> io::Result<M> {
+    Ok(read(from).await?.ok_or(io::ErrorKind::UnexpectedEof)?)
 }
 
 fn messages<M: Message + Default + 'static>(
@@ -189,6 +195,17 @@ impl Peer for SimPeer {
     ) -> Result<raft::TransferLeaderResponse, Lost> {
         self.ask(TRANSFER, request).await
     }
+
+    async fn fetch_snapshot(
+        &self,
+        request: raft::FetchSnapshotRequest,
+    ) -> Result<SnapshotFrames, Lost> {
+        let stream = open(self.from, self.to, FETCH).await?;
+        let frames = exchange(stream, stream::iter([request]).boxed());
+        Ok(frames
+            .map(|frame| frame.map_err(|error| Lost::Broken(error.to_string())))
+            .boxed())
+    }
 }
 
 /// Listens to the other nodes and to clients until the host goes.
@@ -208,51 +225,68 @@ fn refused(refused: Refused) -> io::Error {
     io::Error::other(refused)
 }
 
+/// Writes an answer, or nothing where it is a refusal.
+async fn write_one(
+    to: &mut OwnedWriteHalf,
+    answer: Result<impl Message, Refused>,
+) -> io::Result<()> {
+    write(to, &answer.map_err(refused)?).await
+}
+
+/// Writes answers as they come, up to the first refusal.
+async fn write_each<M: Message>(
+    to: &mut OwnedWriteHalf,
+    mut answers: BoxStream<'static, Result<M, Refused>>,
+) -> io::Result<()> {
+    while let Some(answer) = answers.next().await {
+        write(to, &answer.map_err(refused)?).await?;
+    }
+    Ok(())
+}
+
 async fn answer<S: State>(replica: Replica<S>, mut stream: TcpStream) -> io::Result<()> {
     let kind = stream.read_u8().await?;
     let from = stream.read_u64().await?;
     let inbound = replica.inbound();
     let (mut requests, mut to) = stream.into_split();
     match kind {
-        APPEND => {
-            let mut answers = inbound.append(from, messages(requests));
-            while let Some(answer) = answers.next().await {
-                write(&mut to, &answer.map_err(refused)?).await?;
-            }
-        }
+        APPEND => write_each(&mut to, inbound.append(from, messages(requests))).await?,
         SNAPSHOT => {
             let frames = Box::pin(messages(requests));
-            let answer = inbound.snapshot(from, frames).await;
-            write(&mut to, &answer.map_err(refused)?).await?;
+            write_one(&mut to, inbound.snapshot(from, frames).await).await?;
         }
-        VOTE | PRE_VOTE => {
-            let request = read(&mut requests)
-                .await?
-                .ok_or(io::ErrorKind::UnexpectedEof)?;
-            let answer = if kind == VOTE {
-                inbound.vote(from, request).await
-            } else {
-                inbound.pre_vote(from, request).await
-            };
-            write(&mut to, &answer.map_err(refused)?).await?;
-        }
-        TRANSFER => {
-            let request = read(&mut requests)
-                .await?
-                .ok_or(io::ErrorKind::UnexpectedEof)?;
-            let answer = inbound.transfer_leader(from, request).await;
-            write(&mut to, &answer.map_err(refused)?).await?;
+        FETCH => {
+            let request = only(&mut requests).await?;
+            let frames = inbound.fetch_snapshot(from, request).await;
+            write_each(&mut to, frames.map_err(refused)?).await?;
         }
         PROPOSE => {
-            let request: raft::ForwardRequest = read(&mut requests)
-                .await?
-                .ok_or(io::ErrorKind::UnexpectedEof)?;
+            let request: raft::ForwardRequest = only(&mut requests).await?;
             let command = codec::decode(request.command).map_err(io::Error::other)?;
             write(&mut to, &proposed(&replica, command).await?).await?;
         }
-        _ => return Err(io::Error::other("an unknown kind of call")),
+        _ => answer_question(inbound, kind, from, &mut requests, &mut to).await?,
     }
     to.shutdown().await
+}
+
+/// What has one request and one answer.
+async fn answer_question<S: State>(
+    inbound: Inbound<S>,
+    kind: u8,
+    from: u64,
+    requests: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+) -> io::Result<()> {
+    match kind {
+        VOTE => write_one(to, inbound.vote(from, only(requests).await?).await).await,
+        PRE_VOTE => write_one(to, inbound.pre_vote(from, only(requests).await?).await).await,
+        TRANSFER => {
+            let request = only(requests).await?;
+            write_one(to, inbound.transfer_leader(from, request).await).await
+        }
+        _ => Err(io::Error::other("an unknown kind of call")),
+    }
 }
 
 async fn proposed<S: State>(

@@ -92,6 +92,7 @@ impl State for SimState {
         platter.state = rows.clone();
         platter.image = Some(image);
         platter.installed += 1;
+        platter.lacking = None;
         *self.view.lock().unwrap() = rows;
         Ok(())
     }
