@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use ledger::Fault;
 use merkle::{Hash, TreeSize};
 use note::{Checkpoint, CosignerKey, Origin, SignatureLine, UnixSeconds, VerifierKey};
+use replica::trace::Event;
 use store::DurableFile;
 use witness::LastSigned;
 use witness::gate::{self, Asked, ClockMark, Clocks, Decision, OwnRoots};
@@ -125,15 +126,15 @@ impl<F: Sealed> Cosigner<F> {
     }
 
     /// Answers whether this node cosigns `asked`. `durable` is the tree size that this node's own
-    /// disk holds in full, `root_at` its own root at a size; `signs` is called when it is about to
-    /// sign, one signature after the other. Blocks for an fsync.
+    /// disk holds in full, `root_at` its own root at a size; `signs` is told when it is about to sign,
+    /// one signature after the other. Blocks for an fsync.
     pub fn consider(
         &self,
         asked: Asked,
         durable: TreeSize,
         root_at: impl Fn(TreeSize) -> Result<Option<Hash>, Fault>,
         clocks: Clocks,
-        signs: impl FnOnce(),
+        signs: impl FnOnce(&Event),
     ) -> Result<Answer, CosignError> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.stopped.is_some() {
@@ -164,7 +165,7 @@ impl<F: Sealed> Cosigner<F> {
                 }
                 // From here on the disk says what was signed: a crash before the signature leaves
                 // this process costs one round, never a second root for the size.
-                signs();
+                signs(&Event::cosigned(asked.size, &asked.root, durable));
                 Ok(Answer::Signed(self.sign(&state)))
             }
             decision @ (Decision::NotYet
@@ -266,7 +267,13 @@ mod tests {
         };
         let own = |size| Ok(Some(root(size)));
         cosigner
-            .consider(asked, TreeSize::new(50), own, clocks(NOW, vec![NOW]), || {})
+            .consider(
+                asked,
+                TreeSize::new(50),
+                own,
+                clocks(NOW, vec![NOW]),
+                |_| {},
+            )
             .unwrap()
     }
 

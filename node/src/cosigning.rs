@@ -129,14 +129,7 @@ fn decide(core: &Core, asked: Asked) -> Result<Answer, cosigner::CosignError> {
     let clocks = cosigner::clocks(core.clock.seconds(), core.heard_clocks());
     let durable = core.replica.flushed_tree_size();
     // Told under the cosigner's lock, so that the trace has signatures in their order.
-    let signs = || {
-        let root = asked.root.as_bytes().first_chunk().copied();
-        core.replica.tell(&Event::Cosigned {
-            size: asked.size.get(),
-            root: root.map_or(0, u64::from_be_bytes),
-            durable: durable.get(),
-        });
-    };
+    let signs = |event: &Event| core.replica.tell(event);
     core.replica.state().read_at_once(|tables| {
         let view = ledger::View::new(tables);
         core.cosigner

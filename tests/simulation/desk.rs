@@ -244,9 +244,10 @@ impl Desk {
         let durable = self.replica.flushed_tree_size();
         let view = View::new(&**self.replica.state());
         let clocks = cosigner::clocks(UnixSeconds::new(clock), self.stage.clocks());
+        let tell = |event: &Event| self.tracer.happened(event);
         let answer =
             self.cosigner
-                .consider(asked, durable, |size| view.root_at(size), clocks, || {});
+                .consider(asked, durable, |size| view.root_at(size), clocks, tell);
         let Ok(Answer::Signed(line)) = answer else {
             return declined;
         };
@@ -256,12 +257,6 @@ impl Desk {
             .lock()
             .unwrap()
             .push((head.size, head.root.clone()));
-        let first = head.root.first_chunk().copied().unwrap_or_default();
-        self.tracer.happened(&Event::Cosigned {
-            size: head.size,
-            root: u64::from_be_bytes(first),
-            durable: durable.get(),
-        });
         Response {
             line: line.to_string(),
             clock,

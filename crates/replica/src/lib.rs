@@ -55,6 +55,7 @@ pub use fetch::fetch_missing_state;
 pub use gate::Progress;
 pub use inbound::Inbound;
 pub use membership::{Members, PeerNode};
+pub use rounds::Rounds;
 pub use status::{ReplicaStatus, Role};
 
 use std::collections::BTreeMap;
@@ -79,7 +80,6 @@ use crate::log::LogStore;
 use crate::machine::Machine;
 use crate::mending::Mending;
 use crate::network::Network;
-use crate::rounds::Rounds;
 use crate::seams::{Log, State, Transport};
 use crate::seeds::Seeds;
 use crate::trace::Event;

@@ -13,7 +13,7 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// The rounds of one question whose answers are of type `T`.
 #[derive(Debug)]
-pub(crate) struct Rounds<T> {
+pub struct Rounds<T> {
     /// How many have asked.
     asked: AtomicU64,
     last: Mutex<Option<Round<T>>>,
@@ -30,7 +30,7 @@ struct Round<T> {
 impl<T: Clone> Rounds<T> {
     /// The answer of a round that begins after this call: of the next one, which `ask` makes if
     /// nobody else does.
-    pub(crate) async fn join(&self, ask: impl AsyncFnOnce() -> T) -> T {
+    pub async fn join(&self, ask: impl AsyncFnOnce() -> T) -> T {
         let number = self.asked.fetch_add(1, Ordering::SeqCst);
         // Held for a whole round: whoever waits here asked after that round had begun, or finds
         // its answer.

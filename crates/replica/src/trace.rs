@@ -11,6 +11,8 @@
 
 use std::fmt::Write as _;
 
+use merkle::{Hash, TreeSize};
+
 /// Something a replica did. Indexes and terms are those of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -102,6 +104,16 @@ pub enum Event {
 }
 
 impl Event {
+    /// That a tree of `size` leaves with this root is cosigned, with `durable` of them on disk.
+    pub fn cosigned(size: TreeSize, root: &Hash, durable: TreeSize) -> Self {
+        let first = root.as_bytes().first_chunk().copied();
+        Self::Cosigned {
+            size: size.get(),
+            root: first.map_or(0, u64::from_be_bytes),
+            durable: durable.get(),
+        }
+    }
+
     /// What the line calls it.
     pub const fn name(&self) -> &'static str {
         match self {

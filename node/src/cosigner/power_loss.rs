@@ -138,7 +138,7 @@ fn contradicts_itself(seed: u64, order: Order) -> bool {
             size.max(TreeSize::new(8)),
             own,
             clocks(now, vec![now]),
-            || {},
+            |_| {},
         );
         let mut sent = Vec::new();
         let crashed = match answer {

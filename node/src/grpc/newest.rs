@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-/// From the beginning of one to the next, at least.
-const PACE: Duration = Duration::from_millis(100);
+/// From the beginning of one to the next, at least: ten a second.
+pub(crate) const PACE: Duration = Duration::from_millis(100);
 
 /// The same, in times of what making the one before took.
 const SHARE: u32 = 4;

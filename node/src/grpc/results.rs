@@ -3,7 +3,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::Stream;
 use ledger::{Fault, Tables, View};
@@ -15,14 +14,11 @@ use replica::Role;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::newest::Newest;
+use super::newest::{Newest, PACE};
 use super::status;
 use crate::admission::sources::Source;
 use crate::core::{Core, ReadError};
 use crate::figures::{Shown, outlook, snapshot};
-
-/// Between two snapshots of one stream: ten a second.
-const PACE: Duration = Duration::from_millis(100);
 
 /// Units listed for a contest total when the caller does not say, and at most.
 const OPEN_UNITS: usize = 50;

@@ -12,7 +12,7 @@ use proto::raft::{
     PublishRequest, ReadIndexRequest, forward_response, read_index_response,
 };
 use replica::grpc::{GrpcTransport, PeerConnection};
-use replica::{PeerNode, ReplicaStatus};
+use replica::{PeerNode, ReplicaStatus, Rounds};
 use tokio::sync::watch;
 use tonic::Status;
 
@@ -45,6 +45,7 @@ pub(crate) enum Forwarded {
 pub(crate) struct PeerCalls {
     transport: Arc<GrpcTransport>,
     status: watch::Receiver<ReplicaStatus>,
+    read_indexes: Rounds<Result<u64, replica::Error>>,
 }
 
 impl PeerCalls {
@@ -52,7 +53,11 @@ impl PeerCalls {
         transport: Arc<GrpcTransport>,
         status: watch::Receiver<ReplicaStatus>,
     ) -> Self {
-        Self { transport, status }
+        Self {
+            transport,
+            status,
+            read_indexes: Rounds::default(),
+        }
     }
 
     /// Passes a command on to `peer`, which is believed to lead.
@@ -113,8 +118,14 @@ impl PeerCalls {
         .await
     }
 
-    /// Up to where this node must have applied, as the leader knows it.
+    /// Up to where this node must have applied, as the leader knows it; asked once for all who want to
+    /// know at the same time.
     pub(crate) async fn read_index(&self, leader: u64) -> Result<u64, replica::Error> {
+        let asking = async || self.ask_read_index(leader).await;
+        self.read_indexes.join(asking).await
+    }
+
+    async fn ask_read_index(&self, leader: u64) -> Result<u64, replica::Error> {
         let answer = self.ask(leader, ASIDE, |mut client| async move {
             client.read_index(ReadIndexRequest {}).await
         });
