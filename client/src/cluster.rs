@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use note::SignerKey;
 use proto::v1;
-use receipt::{Bundle, Election, Manifest, NodeLine};
+use receipt::founders::{Founder, founders_hash};
+use receipt::{Bundle, Election, Manifest, NodeLine, OrderVerb};
 
 use crate::answer::{Refused, Trouble};
 use crate::bundle;
 use crate::clock::Clock;
 use crate::connection::{self, Connections, NodeAddress};
+use crate::order;
 
 /// How long one question about status may take.
 const STATUS: Duration = Duration::from_secs(3);
@@ -52,63 +55,98 @@ pub enum Error {
     /// The node refused, for a reason it named.
     #[error("refused: {}", .0.message)]
     Refused(Refused),
+    /// The order could not be signed.
+    #[error("the order cannot be signed: {0}")]
+    Unsigned(#[from] note::NoteError),
     /// The nodes did not all apply leaf 0 in time.
     #[error("started, but not every node has the manifest yet")]
     NotYet,
 }
 
-/// Asks every node who it is, gives the manifest to one of them, and waits until each has it as
-/// leaf 0. Nodes that are running already with this election are left as they are.
-pub async fn initialize(
-    connections: &Connections,
-    bundle: &Bundle,
-    election: &Election,
-    clock: &impl Clock,
-) -> Result<(), Error> {
-    let members = members_of(connections, &election.first().manifest().nodes, clock).await?;
-    if !started(connections, 1).await {
-        admit(connections, bundle, &members).await?;
-        init(connections, bundle, members).await?;
-    }
-    until_started(connections, 1, clock).await
+/// What an empty cluster is started with.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'s> {
+    /// Its nodes.
+    pub connections: &'s Connections,
+    /// The manifest versions and their files.
+    pub bundle: &'s Bundle,
+    /// The election that they are.
+    pub election: &'s Election,
+    /// An administrator's key: a node begins with the members that one has ordered.
+    pub key: &'s SignerKey,
 }
 
-/// Starts the nodes of a recovering version with the leaves that were recovered: every node is let
-/// in, one of them takes over the leaves and then the version, and each has to have them. Running
-/// it again goes on where it broke off.
-pub async fn recover(
-    connections: &Connections,
-    bundle: &Bundle,
-    manifest: &Manifest,
-    leaves: &[Vec<u8>],
-    clock: &impl Clock,
-) -> Result<(), Error> {
-    let size = u64::try_from(leaves.len())
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let members = members_of(connections, &manifest.nodes, clock).await?;
-    if !started(connections, size).await {
-        let start = v1::InitRequest {
-            bundle: Some(bundle::to_wire(bundle)),
-            members,
-        };
-        admit_all(connections, &start).await?;
-        let parts = recovery_of(start, leaves);
-        let patience =
-            START.saturating_add(PER_LEAF.saturating_mul(size.try_into().unwrap_or(u32::MAX)));
-        let answer = connections
-            .one(0, patience, |channel| {
-                let parts = parts.clone();
-                async move {
-                    connection::election_client(channel)
-                        .recover(futures::stream::iter(parts))
-                        .await
-                }
-            })
-            .await;
-        settled(connections, answer)?;
+impl Start<'_> {
+    /// Asks every node who it is, gives the manifest to one of them, and waits until each has it as
+    /// leaf 0. Nodes that are running already with this election are left as they are.
+    pub async fn initialize(&self, clock: &impl Clock) -> Result<(), Error> {
+        let connections = self.connections;
+        let nodes = &self.election.first().manifest().nodes;
+        let members = members_of(connections, nodes, clock).await?;
+        if !started(connections, 1).await {
+            let request = self.request(members, clock)?;
+            admit(connections, &request).await?;
+            init(connections, &request).await?;
+        }
+        until_started(connections, 1, clock).await
     }
-    until_started(connections, size, clock).await
+
+    /// Starts the nodes of a recovering version with the leaves that were recovered: every node is
+    /// let in, one of them takes over the leaves and then the version, and each has to have them.
+    /// Running it again goes on where it broke off.
+    pub async fn recover(
+        &self,
+        manifest: &Manifest,
+        leaves: &[Vec<u8>],
+        clock: &impl Clock,
+    ) -> Result<(), Error> {
+        let connections = self.connections;
+        let size = u64::try_from(leaves.len())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        let members = members_of(connections, &manifest.nodes, clock).await?;
+        if !started(connections, size).await {
+            let start = self.request(members, clock)?;
+            admit_all(connections, &start).await?;
+            let parts = recovery_of(start, leaves);
+            let patience =
+                START.saturating_add(PER_LEAF.saturating_mul(size.try_into().unwrap_or(u32::MAX)));
+            let answer = connections
+                .one(0, patience, |channel| {
+                    let parts = parts.clone();
+                    async move {
+                        connection::election_client(channel)
+                            .recover(futures::stream::iter(parts))
+                            .await
+                    }
+                })
+                .await;
+            settled(connections, answer)?;
+        }
+        until_started(connections, size, clock).await
+    }
+
+    /// What a node is sent: the start with these members, ordered now.
+    pub fn request(
+        &self,
+        members: Vec<v1::Member>,
+        clock: &impl Clock,
+    ) -> Result<v1::InitRequest, Error> {
+        let founders = founders_hash(members.iter().map(|member| Founder {
+            ordinal: member.ordinal,
+            name: &member.name,
+            incarnation: &member.incarnation,
+            peer_address: &member.peer_address,
+            api_address: &member.api_address,
+        }));
+        let verb = OrderVerb::Found(founders);
+        let order = order::sign(self.election, self.key, clock.unix(), 0, verb)?;
+        Ok(v1::InitRequest {
+            bundle: Some(bundle::to_wire(self.bundle)),
+            members,
+            order: order.bytes().to_vec().into(),
+        })
+    }
 }
 
 /// How long a leaf may take to be committed and applied again, at the slowest.
@@ -226,11 +264,7 @@ async fn members(connections: &Connections) -> Result<BTreeMap<u64, v1::Member>,
 
 /// Lets every node take part, before any of them starts. A node that lost its directory while the
 /// others ran is not let in again by this.
-async fn admit(
-    connections: &Connections,
-    bundle: &Bundle,
-    members: &[v1::Member],
-) -> Result<(), Error> {
+async fn admit(connections: &Connections, request: &v1::InitRequest) -> Result<(), Error> {
     let statuses = statuses(connections).await;
     let holds_leaves = |status: &v1::NodeStatus| status.tree_size > 0;
     let is_new = |status: &v1::NodeStatus| status.role == "uninitialized";
@@ -243,11 +277,7 @@ async fn admit(
     if let (true, Some((address, _))) = (runs, new) {
         return Err(Error::RunsWithout(address.clone()));
     }
-    let request = v1::InitRequest {
-        bundle: Some(bundle::to_wire(bundle)),
-        members: members.to_vec(),
-    };
-    admit_all(connections, &request).await
+    admit_all(connections, request).await
 }
 
 async fn admit_all(connections: &Connections, request: &v1::InitRequest) -> Result<(), Error> {
@@ -266,15 +296,7 @@ async fn admit_all(connections: &Connections, request: &v1::InitRequest) -> Resu
     Ok(())
 }
 
-async fn init(
-    connections: &Connections,
-    bundle: &Bundle,
-    members: Vec<v1::Member>,
-) -> Result<(), Error> {
-    let request = v1::InitRequest {
-        bundle: Some(bundle::to_wire(bundle)),
-        members,
-    };
+async fn init(connections: &Connections, request: &v1::InitRequest) -> Result<(), Error> {
     let answer = connections
         .one(0, START, |channel| {
             let request = request.clone();

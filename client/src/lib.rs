@@ -41,6 +41,7 @@ pub mod election;
 pub mod form;
 pub mod log;
 pub mod members;
+mod order;
 pub mod outbox;
 pub mod random;
 pub mod replay;

@@ -1,18 +1,18 @@
 //! Founding a cluster: with which members, and whether all of them agree.
 //!
-//! Whoever reaches a new node may ask it to found one. It does so when every other member, over the
-//! peers' port and with its own certificate, says that it is new itself and begins with exactly
-//! these members, data directories included. A node that holds the log never agrees, and a node that
+//! An administrator of the manifest orders it, naming the members. A new node founds the cluster when
+//! every other member, over the peers' port and with its own certificate, says that it is new itself
+//! and begins with exactly these members, data directories included. A node that holds the log never agrees, and a node that
 //! lost its directory is not who the others know; so beside a cluster that runs, or of which a single
 //! member is left, no second one is founded, however many lost their directories.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use merkle::Hash;
 use proto::v1::Member;
 use receipt::Manifest;
+use receipt::founders::{Founder, founders_hash};
 use replica::PeerNode;
 use store::Incarnation;
 use tonic::Status;
@@ -79,21 +79,13 @@ impl Founders {
 
     /// What stands for all of it: nothing in it holds a space or a line feed.
     pub(crate) fn hash(&self) -> Hash {
-        let mut text = "tally/founders/v1\n".to_owned();
-        for (ordinal, node) in &self.0 {
-            let PeerNode {
-                name,
-                peer_address,
-                api_address,
-                incarnation,
-            } = node;
-            // Writing to a string does not fail.
-            let _ = writeln!(
-                text,
-                "{ordinal} {name} {incarnation} {peer_address} {api_address}"
-            );
-        }
-        merkle::sha256(text.as_bytes())
+        founders_hash(self.0.iter().map(|(ordinal, node)| Founder {
+            ordinal: *ordinal,
+            name: &node.name,
+            incarnation: &node.incarnation,
+            peer_address: &node.peer_address,
+            api_address: &node.api_address,
+        }))
     }
 
     /// Lets this node take part with these members. They must mean this data directory.

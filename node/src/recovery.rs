@@ -24,8 +24,9 @@ use crate::intake;
 pub(crate) struct Succession {
     /// The nodes to begin with.
     pub(crate) members: Founders,
+    /// The version that recovers the log.
+    pub(crate) manifest: Manifest,
     bundle: Bundle,
-    manifest: Manifest,
     note: Vec<u8>,
     recovered: Recovered,
 }

@@ -12,6 +12,7 @@ use tests::stage::Stage;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::doors::{carry, get};
+use super::wiped::refusal;
 
 /// The parts of `google.protobuf.FileDescriptorSet` that name methods.
 #[derive(Message)]
@@ -206,9 +207,16 @@ async fn the_public_bundle_is_no_credential() {
         let request = v1::InitRequest {
             bundle: bundle.clone(),
             members: members.collect(),
+            order: bytes::Bytes::new(),
         };
-        election.admit(request.clone()).await.unwrap_err();
-        election.init(request.clone()).await.unwrap_err();
+        assert_eq!(
+            refusal(election.admit(request.clone()).await),
+            "no_authority"
+        );
+        assert_eq!(
+            refusal(election.init(request.clone()).await),
+            "no_authority"
+        );
         let start = v1::RecoverRequest {
             part: Some(v1::recover_request::Part::Start(request)),
         };

@@ -135,6 +135,7 @@ async fn go_on(stage: &Stage, copy: &Path) -> Again {
         .with("--from", copy)
         .at(cluster, &again.addresses)
         .with("--bundle", &again.bundle)
+        .with("--key", cluster.administrators_file())
         .pinned(cluster)
         .done()
         .await;

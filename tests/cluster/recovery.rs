@@ -66,12 +66,31 @@ fn start(succession: &Succession) -> Vec<NodeProcess> {
         .collect()
 }
 
-async fn recover(succession: &Succession, connections: &Connections, copy: &[Vec<u8>]) {
+async fn start_anew(
+    stage: &Stage,
+    succession: &Succession,
+    connections: &Connections,
+    copy: &[Vec<u8>],
+) -> Result<(), cluster::Error> {
+    let election = Election::open(&succession.bundle, stage.cluster.made.fingerprint).unwrap();
+    let start = cluster::Start {
+        connections,
+        bundle: &succession.bundle,
+        election: &election,
+        key: stage.cluster.administrator().unwrap(),
+    };
     let clock = client::clock::SystemClock::start();
-    let manifest = &succession.manifest;
-    cluster::recover(connections, &succession.bundle, manifest, copy, &clock)
-        .await
-        .unwrap();
+    start.recover(&succession.manifest, copy, &clock).await
+}
+
+async fn recover(
+    stage: &Stage,
+    succession: &Succession,
+    connections: &Connections,
+    copy: &[Vec<u8>],
+) {
+    let started = start_anew(stage, succession, connections, copy).await;
+    started.unwrap();
 }
 
 /// Long enough for an election, too short to wait for what never comes.
@@ -126,7 +145,7 @@ async fn after_total_loss_the_log_goes_on_and_the_receipts_prove_what_is_missing
     } = everything_is_lost().await;
     let nodes = start(&succession);
     let connections = succession.connect().unwrap();
-    recover(&succession, &connections, &copy).await;
+    recover(&stage, &succession, &connections, &copy).await;
 
     // The tree begins with the recovered leaves as they were, and goes on with the version.
     let entries = client::audit::fetch_log(&connections, 1).await.unwrap();
@@ -180,17 +199,10 @@ async fn nothing_comes_between_the_recovered_leaves() {
     } = everything_is_lost().await;
     let nodes = start(&succession);
     let connections = succession.connect().unwrap();
-    let clock = client::clock::SystemClock::start();
     // A copy without its end: the version that names more leaves is refused at the end.
     let short = &copy[..4];
-    let broken = cluster::recover(
-        &connections,
-        &succession.bundle,
-        &succession.manifest,
-        short,
-        &clock,
-    );
-    broken.await.unwrap_err();
+    let broken = start_anew(&stage, &succession, &connections, short).await;
+    broken.unwrap_err();
 
     let election =
         Arc::new(Election::open(&succession.bundle, stage.cluster.made.fingerprint).unwrap());
@@ -209,7 +221,7 @@ async fn nothing_comes_between_the_recovered_leaves() {
         assert!(size.get() <= 4);
     }
 
-    recover(&succession, &connections, &copy).await;
+    recover(&stage, &succession, &connections, &copy).await;
     let client::retry::Delivery::Receipted(again) = client.submit_signed(&note).await else {
         panic!("the log does not go on");
     };

@@ -1,6 +1,6 @@
 //! A node that lost its data directory keeps its keys and its certificate, and has forgotten whom it voted for
-//! and what it acknowledged. Whoever reaches its API holds the election's public bundle and may let it in and
-//! tell it to begin; it gets no place by that, neither its old one nor one in a second cluster.
+//! and what it acknowledged. An administrator may let it in and tell it to begin, as when a cluster starts; it
+//! gets no place by that, neither its old one nor one in a second cluster. Nobody else may even try.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use client::Client;
 use client::retry::{Delivery, Schedule};
+use note::SignedNote;
 use proto::v1;
 use tests::stage::Stage;
 
@@ -18,7 +19,7 @@ use super::overload::metric;
 /// Long enough for several elections and for the backoff of a leader that is refused.
 const WHILE: Duration = Duration::from_secs(3);
 
-/// What a stranger knows of the members: their addresses, and every data directory as its node says it.
+/// What everybody knows of the members: their addresses, and every data directory as its node says it.
 fn members(stage: &Stage, lives: &BTreeMap<u64, String>) -> Vec<v1::Member> {
     let plans = &stage.cluster.made.plan.nodes;
     let member = |plan: &client::election::NodePlan| v1::Member {
@@ -61,10 +62,25 @@ async fn wipe(stage: &Stage, ordinal: u64) -> String {
 }
 
 fn request(stage: &Stage, lives: &BTreeMap<u64, String>) -> v1::InitRequest {
-    let bundle = client::bundle::to_wire(&stage.cluster.made.bundle);
-    v1::InitRequest {
-        bundle: Some(bundle),
-        members: members(stage, lives),
+    let founding = stage.cluster.founding().unwrap();
+    let clock = client::clock::SystemClock::start();
+    founding.request(members(stage, lives), &clock).unwrap()
+}
+
+/// The order of a request, signed by somebody who is no administrator.
+fn by_a_chair(stage: &Stage, request: &v1::InitRequest) -> Vec<u8> {
+    let order = SignedNote::parse(&request.order).unwrap();
+    let (unit, _) = stage.unit(0).unwrap();
+    let line = stage.chair(&unit).unwrap().sign(order.text());
+    let note = SignedNote::assemble(order.text(), vec![line]).unwrap();
+    note.bytes().to_vec()
+}
+
+/// The code that a node refuses a start with.
+pub(super) fn refusal(answer: Result<tonic::Response<v1::InitResponse>, tonic::Status>) -> String {
+    match answer.unwrap().into_inner().result {
+        Some(v1::init_response::Result::Refused(refusal)) => refusal.code,
+        other => panic!("it was not refused: {other:?}"),
     }
 }
 
@@ -94,6 +110,41 @@ fn impatient(stage: &Stage) -> Client {
     })
 }
 
+/// Before the first start anybody reaches the nodes and holds the public bundle. Only what an administrator has
+/// ordered begins, down to the addresses that clients are sent to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_but_an_administrator_founds_a_cluster() {
+    let stage = Stage::prepare(2, 3).unwrap();
+    for ordinal in stage.cluster.ordinals() {
+        stage.cluster.start_node(ordinal).unwrap();
+    }
+    let lives = lives(&stage).await;
+    let ordered = request(&stage, &lives);
+    let with = |order: &[u8]| v1::InitRequest {
+        order: order.to_vec().into(),
+        ..ordered.clone()
+    };
+    let mut elsewhere = ordered.clone();
+    elsewhere.members[1].api_address = "198.51.100.7:7100".to_owned();
+    for (start, code) in [
+        (with(b""), "no_authority"),
+        (with(&by_a_chair(&stage, &ordered)), "no_authority"),
+        (with(b"nonsense"), "malformed"),
+        (elsewhere, "other_members"),
+    ] {
+        for ordinal in stage.cluster.ordinals() {
+            let mut door = election(&stage, ordinal);
+            assert_eq!(refusal(door.admit(start.clone()).await), code);
+            assert_eq!(refusal(door.init(start.clone()).await), code);
+        }
+    }
+    for ordinal in stage.cluster.ordinals() {
+        assert!(!status(&stage, ordinal).await.admitted, "node {ordinal}");
+    }
+    stage.cluster.initialize().await.unwrap();
+    stage.report(0).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wiped_node_gets_no_place_whoever_lets_it_in() {
     let stage = Stage::open(4).await.unwrap();
@@ -113,8 +164,8 @@ async fn a_wiped_node_gets_no_place_whoever_lets_it_in() {
     let old = request(&stage, &before);
     door.admit(old.clone()).await.unwrap_err();
     door.init(old).await.unwrap_err();
-    // As it is now, it may wait for a cluster to begin, and none does.
     let new = request(&stage, &now);
+    // As it is now, it may wait for a cluster to begin, and none does.
     door.admit(new.clone()).await.unwrap();
     assert!(status(&stage, wiped).await.admitted);
     let refused = door.init(new).await.unwrap_err();
@@ -165,7 +216,7 @@ async fn a_wiped_node_gets_no_place_whoever_lets_it_in() {
     is_outside(&stage, wiped).await;
 }
 
-/// Two of three have lost their directories: with a stranger's help they are a majority, and found nothing,
+/// Two of three have lost their directories: they are a majority, and whoever orders it they found nothing,
 /// whether the third is away or there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wiped_nodes_found_no_second_cluster() {

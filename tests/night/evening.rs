@@ -77,7 +77,8 @@ async fn an_evening() {
         stage: &stage,
         outbox: outbox.clone(),
     };
-    laptop.json(&["cluster", "init"], 0);
+    let admin = stage.cluster.administrators_file();
+    laptop.json(&["cluster", "init", "--key", admin.to_str().unwrap()], 0);
     let sent = laptop.json(&["outbox", "send"], 0);
     assert_eq!(sent["sent"][0]["state"], "receipted", "{sent}");
     the_receipt_holds(&laptop, &folder);

@@ -136,7 +136,9 @@ async fn from_a_copy_and_receipts_to_a_new_log_that_verifies() {
     let there = ["--bundle", &folders.bundle, "--nodes", &nodes];
     let with = |words: &[&str]| laptop.json(&[words, &there[..]].concat(), 0);
 
-    let start = ["recover", "start", "--from", &folders.copy];
+    let admin = stage.cluster.administrators_file();
+    let key = admin.to_str().unwrap();
+    let start = ["recover", "start", "--from", &folders.copy, "--key", key];
     let started = recovered(&laptop, &[&start[..], &there[..]].concat()).await;
     assert_eq!(started["leaves"], COPIED + 1, "{started}");
     let results = || {

@@ -9,12 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use caucus::{ElectionId, Roster, Rules};
 use client::clock::{Clock, SystemClock};
+use client::cluster::Start;
 use client::connection::{Connections, NodeAddress};
 use client::election::{self, Made, NodePlan, Plan, WitnessPlan, Written};
 use client::random::SeededRandom;
-use note::Origin;
+use note::{Origin, SignerKey};
 use proto::v1;
 use proto::v1::results_client::ResultsClient;
+use receipt::leaf::Role;
 use receipt::{Election, ElectionKind, NodeId};
 use tokio::time::Instant;
 
@@ -121,17 +123,36 @@ impl Cluster {
 
     /// Opens the log with the manifest and waits until every node has it.
     pub async fn initialize(&self) -> anyhow::Result<()> {
-        client::cluster::initialize(
-            &self.connections,
-            &self.made.bundle,
-            &self.election,
-            &SystemClock::start(),
-        )
-        .await
-        .context("initialize the cluster")?;
+        let start = self.founding()?;
+        let clock = SystemClock::start();
+        let starting = start.initialize(&clock);
+        starting.await.context("initialize the cluster")?;
         self.wait("a leader", START, async || self.leader().await)
             .await?;
         Ok(())
+    }
+
+    /// What it is started with, by one of its administrators.
+    pub fn founding(&self) -> anyhow::Result<Start<'_>> {
+        Ok(Start {
+            connections: &self.connections,
+            bundle: &self.made.bundle,
+            election: &self.election,
+            key: self.administrator()?,
+        })
+    }
+
+    /// The key of one who may start it and change its members.
+    pub fn administrator(&self) -> anyhow::Result<&SignerKey> {
+        let admins = self.made.people.get(&Role::Admin);
+        admins
+            .and_then(|admins| admins.first())
+            .context("the election has no administrator")
+    }
+
+    /// The file of that key.
+    pub fn administrators_file(&self) -> PathBuf {
+        self.written.folder.join("keys/admin/admin-1.key")
     }
 
     /// The ordinals, from 1.

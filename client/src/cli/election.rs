@@ -368,7 +368,7 @@ fn tell(output: Output, made: &Made, written: &Written) -> Outcome {
     })?;
     output.say(&format!(
         "written to {folder}\nnext:\n  start each node:  tally-node --config {folder}/nodes/n1/node.toml\n  \
-         then:             . {folder}/tally.env && tally cluster init"
+         then:             . {folder}/tally.env && tally cluster init --key {folder}/keys/admin/admin-1.key"
     ));
     Ok(Exit::Done)
 }

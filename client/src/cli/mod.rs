@@ -5,6 +5,7 @@
 
 mod activate;
 mod acts;
+mod administrator;
 mod args;
 mod attest;
 mod audit;

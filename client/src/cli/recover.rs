@@ -17,6 +17,7 @@ use clap::{Args, Subcommand};
 use note::SignedNote;
 use serde::Serialize;
 
+use super::administrator::Administrator;
 use super::args::{Network, Patience, Trust};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
@@ -48,11 +49,13 @@ it breaks off, run it again: it goes on where it stopped.
 
 Example:
   tally recover start --from copy --bundle bundle --fingerprint 4J50-4ZPS-9M2X-7Q0W-1K \\
-      --nodes 10.0.1.1:7100,10.0.1.2:7100,10.0.1.3:7100 --ca ca.crt")]
+      --nodes 10.0.1.1:7100,10.0.1.2:7100,10.0.1.3:7100 --ca ca.crt --key admin-1.key")]
 pub(crate) struct Start {
     /// The copy of the log that the recovering version names; without it, the first manifest alone.
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    #[command(flatten)]
+    administrator: Administrator,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -133,15 +136,16 @@ impl Start {
         let manifest = recovering_version(&opened)?.clone();
         let leaves = copy_of(self.from.as_deref(), &opened)?;
         let connections = self.network.connect()?;
-        cluster::recover(
-            &connections,
-            &opened.bundle,
-            &manifest,
-            &leaves,
-            &SystemClock::start(),
-        )
-        .await
-        .map_err(|error| {
+        let key = self.administrator.key(output)?;
+        let start = cluster::Start {
+            connections: &connections,
+            bundle: &opened.bundle,
+            election: &opened.election,
+            key: &key,
+        };
+        let clock = SystemClock::start();
+        let starting = start.recover(&manifest, &leaves, &clock);
+        starting.await.map_err(|error| {
             Failure::new(Exit::Unhealthy, "the log was not recovered")
                 .because(&error)
                 .now("mend what it says and run this again; it goes on where it stopped")

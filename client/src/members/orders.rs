@@ -3,23 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use note::{SignedNote, SignerKey, UnixSeconds};
+use note::SignerKey;
 use proto::v1;
 use proto::v1::cluster_client::ClusterClient;
-use receipt::{Bundle, Election, Order, OrderVerb};
+use receipt::{Bundle, Election, OrderVerb};
 use tonic::transport::Channel;
 
 use super::view::{self, Seen, View};
 use super::{Error, LOOK};
 use crate::answer::{Refused, Trouble};
 use crate::bundle;
-use crate::chair;
 use crate::clock::{Clock, SystemClock};
 use crate::connection::{self, Connections};
-use crate::random::SystemRandom;
+use crate::order;
 
-/// How long an order holds, in seconds. Nodes take none that holds for more than 300.
-const HOLDS: u64 = 60;
 /// How long a node may take to carry one out: a change of members is two entries in the log.
 const OBEY: Duration = Duration::from_secs(12);
 /// How long an election may take.
@@ -46,15 +43,7 @@ impl Controls<'_> {
         expects: u64,
         verb: OrderVerb,
     ) -> Result<v1::Obeyed, Error> {
-        let now = self.clock.unix();
-        let order = Order {
-            header: chair::header(self.election, &mut SystemRandom, now),
-            until: UnixSeconds::new(now.get().saturating_add(HOLDS)),
-            expects,
-            verb,
-        };
-        let text = order.text();
-        let note = SignedNote::assemble(&text, vec![self.key.sign(&text)])?;
+        let note = order::sign(self.election, self.key, self.clock.unix(), expects, verb)?;
         let request = v1::OrderRequest {
             order: note.bytes().to_vec().into(),
         };

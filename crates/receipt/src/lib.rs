@@ -135,6 +135,7 @@ mod code;
 mod compact;
 mod election;
 mod fingerprint;
+pub mod founders;
 pub mod leaf;
 mod lines;
 mod manifest;

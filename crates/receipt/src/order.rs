@@ -9,7 +9,8 @@
 //! order       = %s"precinct-tally/order/v1" LF header
 //!               %s"until " num LF               ; seconds; not obeyed after that
 //!               %s"expects " num LF             ; what the signer has seen, see `Order::expects`
-//!               (%s"add " ordinal SP incarnation SP address SP address      ; peers', public API
+//!               (%s"found " hash               ; a cluster, with the members of this hash (`founders`)
+//!               / %s"add " ordinal SP incarnation SP address SP address      ; peers', public API
 //!               / %s"voters " ordinal *("," ordinal)                        ; ascending, all of them
 //!               / %s"leave " ordinal            ; a node without a vote
 //!               / %s"transfer " ordinal         ; leadership, to this node
@@ -26,7 +27,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use caucus::parse_number;
-use note::UnixSeconds;
+use merkle::Hash;
+use note::{UnixSeconds, b64};
 
 use crate::leaf::Header;
 use crate::lines::{self, Lines, Malformed};
@@ -45,8 +47,8 @@ pub struct Order {
     /// It is not obeyed after this time.
     pub until: UnixSeconds,
     /// What the signer has seen: of a change of members the log position of the membership, of a
-    /// transfer the term, of a drain and its end the start of the node's process. An order that
-    /// expects something else than is so is refused.
+    /// transfer the term, of a drain and its end the start of the node's process, of a founding
+    /// nothing: zero. An order that expects something else than is so is refused.
     pub expects: u64,
     /// What to do.
     pub verb: OrderVerb,
@@ -55,6 +57,9 @@ pub struct Order {
 /// What an order says to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderVerb {
+    /// Empty nodes begin a cluster with the members of this hash
+    /// ([`founders_hash`](crate::founders::founders_hash)).
+    Found(Hash),
     /// A node joins without a vote.
     Add {
         /// Its ordinal in the manifest.
@@ -121,6 +126,9 @@ impl fmt::Display for Order {
 impl OrderVerb {
     fn read(lines: &mut Lines<'_>) -> Result<Self, Malformed> {
         let one = "<ordinal>";
+        if let Some(members) = lines.optional("found", "<hash of the members>", lines::hash)? {
+            return Ok(Self::Found(members));
+        }
         if let Some(add) = lines.optional("add", "<ordinal> <incarnation> <peers> <api>", add)? {
             return Ok(add);
         }
@@ -143,6 +151,7 @@ impl OrderVerb {
 impl fmt::Display for OrderVerb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Found(members) => write!(f, "found {}", b64::encode_hash(members)),
             Self::Add {
                 ordinal,
                 incarnation,
@@ -214,6 +223,7 @@ mod tests {
     #[test]
     fn every_order_is_read_as_it_was_written() {
         for verb in [
+            OrderVerb::Found(sha256(b"members")),
             OrderVerb::Add {
                 ordinal: 4,
                 incarnation: "0a".repeat(16),
@@ -242,6 +252,7 @@ mod tests {
             ("voters 1,2", "voters 0,1"),
             ("voters 1,2", "voters 1,64"),
             ("voters 1,2", "drain 1,2"),
+            ("voters 1,2", "found 1,2"),
             ("voters 1,2", "add 4 0a a:1 b:1"),
             ("voters 1,2\n", "voters 1,2\nleave 3\n"),
             ("expects 9", "expects 09"),

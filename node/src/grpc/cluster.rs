@@ -121,6 +121,11 @@ async fn obey(core: &Arc<Core>, order: &Order) -> Result<Result<(), Disobeyed>, 
         OrderVerb::Drain(ordinal) => Ok(drain(core, *ordinal, expects, true).await),
         OrderVerb::Resume(ordinal) => Ok(drain(core, *ordinal, expects, false).await),
         OrderVerb::Transfer(ordinal) => Ok(transfer(core, *ordinal, expects).await),
+        OrderVerb::Found(_) => Ok(Err(Disobeyed::new(
+            "runs_already",
+            "a node that has its election founds no cluster",
+            "look at the cluster's status",
+        ))),
         verb @ (OrderVerb::Add { .. } | OrderVerb::Voters(_) | OrderVerb::Leave(_)) => {
             let lines = lines(core).await?;
             Ok(change(core, &lines, expects, verb).await)
@@ -160,7 +165,10 @@ async fn change(
             lines.leaving(*ordinal, &status)?;
             replica.remove_learner(expects, *ordinal).await
         }
-        OrderVerb::Drain(_) | OrderVerb::Resume(_) | OrderVerb::Transfer(_) => Ok(()),
+        OrderVerb::Found(_)
+        | OrderVerb::Drain(_)
+        | OrderVerb::Resume(_)
+        | OrderVerb::Transfer(_) => Ok(()),
     };
     changed.map_err(done_by(core))
 }
@@ -291,7 +299,8 @@ fn members_in_words(status: &replica::ReplicaStatus) -> String {
 fn obeyed(core: &Core, order: &Order, note: &note::SignedNote) -> Obeyed {
     let join = match order.verb {
         OrderVerb::Add { .. } => countersigned(core, note),
-        OrderVerb::Voters(_)
+        OrderVerb::Found(_)
+        | OrderVerb::Voters(_)
         | OrderVerb::Leave(_)
         | OrderVerb::Transfer(_)
         | OrderVerb::Drain(_)

@@ -9,7 +9,7 @@ use note::{Limits, SignedNote};
 use proto::v1::election_server::Election;
 use proto::v1::{
     Bundle, GetBundleRequest, InitRequest, InitResponse, Initialized, ManifestVersion, Member,
-    RecoverRequest, RetireRequest, RetireResponse, init_response, recover_request,
+    RecoverRequest, Refusal, RetireRequest, RetireResponse, init_response, recover_request,
 };
 use receipt::Manifest;
 use tonic::{Extensions, Request, Response, Status};
@@ -19,6 +19,7 @@ use crate::admission::Permit;
 use crate::admission::sources::Source;
 use crate::core::Core;
 use crate::founding::Founders;
+use crate::orders::{Disobeyed, authority};
 use crate::{intake, membership, recovery};
 
 /// The service.
@@ -60,13 +61,22 @@ impl Election for Service {
 
     async fn admit(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
         let _place = self.place(request.extensions())?;
-        let InitRequest { bundle, members } = request.into_inner();
+        let InitRequest {
+            bundle,
+            members,
+            order,
+        } = request.into_inner();
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
-        let members = if bundle.manifests.len() > 1 {
-            recovery::check(&self.core, bundle, members)?.members
+        let (manifest, members) = if bundle.manifests.len() > 1 {
+            let succession = recovery::check(&self.core, bundle, members)?;
+            (succession.manifest, succession.members)
         } else {
-            check(&self.core, bundle, members)?.members
+            let start = check(&self.core, bundle, members)?;
+            (start.manifest, start.members)
         };
+        if let Err(why) = ordered(&self.core, &order, &manifest, &members) {
+            return Ok(Response::new(refused(why)));
+        }
         members.admit(&self.core)?;
         Ok(Response::new(initialized(&self.core)))
     }
@@ -77,9 +87,16 @@ impl Election for Service {
             .starting
             .try_lock()
             .map_err(|_busy| Status::aborted("another start is under way on this node"))?;
-        let InitRequest { bundle, members } = request.into_inner();
+        let InitRequest {
+            bundle,
+            members,
+            order,
+        } = request.into_inner();
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
         let start = check(&self.core, bundle, members)?;
+        if let Err(why) = ordered(&self.core, &order, &start.manifest, &start.members) {
+            return Ok(Response::new(refused(why)));
+        }
         if self.core.initialized() && self.core.applied_size().get() > 0 {
             return Err(Status::already_exists(
                 "this cluster has its election already",
@@ -104,11 +121,20 @@ impl Election for Service {
             .map_err(|_busy| Status::aborted("another start is under way on this node"))?;
         let mut parts = request.into_inner();
         let first = parts.message().await?.and_then(|first| first.part);
-        let Some(recover_request::Part::Start(InitRequest { bundle, members })) = first else {
+        let Some(recover_request::Part::Start(start)) = first else {
             return Err(status::invalid("a recovery begins with its start"));
         };
+        let InitRequest {
+            bundle,
+            members,
+            order,
+        } = start;
         let bundle = bundle.ok_or_else(|| status::invalid("the bundle is missing"))?;
         let succession = recovery::check(&self.core, bundle, members)?;
+        let (manifest, members) = (&succession.manifest, &succession.members);
+        if let Err(why) = ordered(&self.core, &order, manifest, members) {
+            return Ok(Response::new(refused(why)));
+        }
         succession.members.admit(&self.core)?;
         succession.members.found(&self.core).await?;
         let mut index = 0_u64;
@@ -152,11 +178,28 @@ impl Election for Service {
     }
 }
 
+/// Whether an administrator of `manifest` wants a cluster of these members.
+fn ordered(
+    core: &Core,
+    order: &[u8],
+    manifest: &Manifest,
+    members: &Founders,
+) -> Result<(), Disobeyed> {
+    let examined = authority::examine_founding(core, order, manifest, members.hash());
+    examined.inspect_err(|why| {
+        tracing::warn!(code = why.code, %why, "no cluster is founded");
+    })
+}
+
+fn refused(why: impl Into<Refusal>) -> InitResponse {
+    InitResponse {
+        result: Some(init_response::Result::Refused(why.into())),
+    }
+}
+
 fn answer(core: &Core, outcome: &Outcome) -> InitResponse {
     match outcome {
-        Outcome::Refused { refusal, .. } => InitResponse {
-            result: Some(init_response::Result::Refused(refusal.into())),
-        },
+        Outcome::Refused { refusal, .. } => refused(refusal),
         Outcome::Applied { .. }
         | Outcome::AlreadyRecorded { .. }
         | Outcome::Recorded { .. }
@@ -180,6 +223,7 @@ fn initialized(core: &Core) -> InitResponse {
 
 /// What a checked request starts a cluster with.
 struct Start {
+    manifest: Manifest,
     note: Vec<u8>,
     files: Vec<Vec<u8>>,
     members: Founders,
@@ -204,6 +248,7 @@ fn check(core: &Core, bundle: Bundle, members: Vec<Member>) -> Result<Start, Sta
         .map_err(|error| Status::failed_precondition(error.to_string()))?;
     Ok(Start {
         members: Founders::of(&manifest, members)?,
+        manifest,
         note: first.note.into(),
         files: files.into_iter().map(Vec::from).collect(),
     })

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use merkle::Hash;
 use note::{SignedNote, UnixSeconds, VerifierKey};
 use receipt::leaf::Role;
 use receipt::{Election, Manifest, Order, OrderVerb};
@@ -43,6 +44,33 @@ pub(crate) async fn examine(
         )));
     }
     Ok(Ok((order, note)))
+}
+
+/// The order to found a cluster of the members of this hash, checked on nothing but the manifest: there
+/// is no log yet that could say who is an administrator.
+pub(crate) fn examine_founding(
+    core: &Core,
+    bytes: &[u8],
+    manifest: &Manifest,
+    members: Hash,
+) -> Result<(), Disobeyed> {
+    if bytes.is_empty() {
+        return Err(nobody());
+    }
+    let (order, note) = read(core, bytes)?;
+    if order.verb != OrderVerb::Found(members) {
+        return Err(Disobeyed::new(
+            "other_members",
+            "the order does not found a cluster of these members",
+            "run `tally cluster init` again: a node may have another data directory by now",
+        ));
+    }
+    let admins: Vec<VerifierKey> = manifest.keys_of(Role::Admin).cloned().collect();
+    if signed_by(&note, &admins) {
+        Ok(())
+    } else {
+        Err(nobody())
+    }
 }
 
 /// The order by which this node's empty directory was added, checked on nothing but the versions

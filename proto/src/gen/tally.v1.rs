@@ -2978,6 +2978,10 @@ pub struct InitRequest {
     /// The nodes that vote, by ordinal.
     #[prost(message, repeated, tag = "2")]
     pub members: ::prost::alloc::vec::Vec<Member>,
+    /// An order, signed by an administrator that the manifest names, to found a cluster of exactly
+    /// these members.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub order: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Member {
@@ -3158,8 +3162,8 @@ pub mod election_client {
                 .insert(GrpcMethod::new("tally.v1.Election", "GetBundle"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lets a node whose data directory is new take part, with exactly these members. Every node hears
-        /// this before the cluster starts. It gives nobody a place in a cluster that runs: its members name
+        /// Lets a node whose data directory is new take part, with exactly these members, as an
+        /// administrator has ordered. Every node hears this before the cluster starts. It gives nobody a place in a cluster that runs: its members name
         /// the data directories they began with, and a node that lost its own has another.
         pub async fn admit(
             &mut self,
@@ -3180,7 +3184,7 @@ pub mod election_client {
             self.inner.unary(req, path, codec).await
         }
         /// Starts an empty cluster with the manifest whose fingerprint every node has pinned. Each member
-        /// must be new and agree to exactly these members.
+        /// must be new and agree to exactly these members. Ordered as `Admit` is.
         pub async fn init(
             &mut self,
             request: impl tonic::IntoRequest<super::InitRequest>,
@@ -3261,15 +3265,15 @@ pub mod election_server {
             &self,
             request: tonic::Request<super::GetBundleRequest>,
         ) -> std::result::Result<tonic::Response<super::Bundle>, tonic::Status>;
-        /// Lets a node whose data directory is new take part, with exactly these members. Every node hears
-        /// this before the cluster starts. It gives nobody a place in a cluster that runs: its members name
+        /// Lets a node whose data directory is new take part, with exactly these members, as an
+        /// administrator has ordered. Every node hears this before the cluster starts. It gives nobody a place in a cluster that runs: its members name
         /// the data directories they began with, and a node that lost its own has another.
         async fn admit(
             &self,
             request: tonic::Request<super::InitRequest>,
         ) -> std::result::Result<tonic::Response<super::InitResponse>, tonic::Status>;
         /// Starts an empty cluster with the manifest whose fingerprint every node has pinned. Each member
-        /// must be new and agree to exactly these members.
+        /// must be new and agree to exactly these members. Ordered as `Admit` is.
         async fn init(
             &self,
             request: tonic::Request<super::InitRequest>,

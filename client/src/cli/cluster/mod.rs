@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use receipt::Fingerprint;
 use serde::Serialize;
 
+use super::administrator::Administrator;
 use super::args::{Network, Trust};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
@@ -17,7 +18,7 @@ use super::output::Output;
 use super::trust::Pinned;
 use super::{on_network, trust};
 use crate::clock::SystemClock;
-use crate::cluster;
+use crate::cluster::{self, Start};
 
 /// Start a cluster and look after its machines.
 #[derive(Debug, Subcommand)]
@@ -40,12 +41,16 @@ pub(crate) enum Verb {
 #[command(after_help = "\
 Every node must be up: each is asked who it is, one of them gets the manifest, and the command
 waits until all of them have it as leaf 0. A node takes only the manifest whose fingerprint its own
-configuration pins. Running it again does nothing.
+configuration pins, and begins only with the members that an administrator has signed. Running it
+again does nothing.
 
 Example:
   tally cluster init --bundle night/bundle --fingerprint 4J50-4ZPS-9M2X-7Q0W-1K \\
-      --nodes 127.0.0.1:7100,127.0.0.1:7110,127.0.0.1:7120 --ca night/ca.crt")]
+      --nodes 127.0.0.1:7100,127.0.0.1:7110,127.0.0.1:7120 --ca night/ca.crt \
+      --key night/keys/admin/admin-1.key")]
 pub(crate) struct Init {
+    #[command(flatten)]
+    administrator: Administrator,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -88,14 +93,16 @@ impl Init {
             );
         }
         let connections = self.network.connect()?;
-        cluster::initialize(
-            &connections,
-            &opened.bundle,
-            &opened.election,
-            &SystemClock::start(),
-        )
-        .await
-        .map_err(|error| failure(&error))?;
+        let key = self.administrator.key(output)?;
+        let start = Start {
+            connections: &connections,
+            bundle: &opened.bundle,
+            election: &opened.election,
+            key: &key,
+        };
+        let clock = SystemClock::start();
+        let starting = start.initialize(&clock);
+        starting.await.map_err(|error| failure(&error))?;
         let started = Started {
             election: opened.election.id().to_string(),
             fingerprint: Fingerprint::of(*opened.election.genesis()).to_string(),
@@ -125,10 +132,14 @@ fn failure(error: &cluster::Error) -> Failure {
             Exit::Refused,
             "find the node's own data directory, or have the node replaced",
         ),
+        Error::Refused(refused) if !refused.advice.is_empty() => {
+            (Exit::Refused, refused.advice.as_str())
+        }
         Error::Refused(_) => (
             Exit::Refused,
             "compare bundle, fingerprint and node configuration",
         ),
+        Error::Unsigned(_) => (Exit::Usage, "give another --key"),
         Error::NotYet => (
             Exit::Unhealthy,
             "see `tally status`; running this again is harmless",
