@@ -7,7 +7,7 @@
 //!
 //! ```abnf
 //! order       = %s"precinct-tally/order/v1" LF header
-//!               %s"until " num LF               ; seconds; not obeyed after that
+//!               %s"until " num LF               ; seconds; not obeyed after that, see `Order::until`
 //!               %s"expects " num LF             ; what the signer has seen, see `Order::expects`
 //!               (%s"found " hash               ; a cluster, with the members of this hash (`founders`)
 //!               / %s"add " ordinal SP incarnation SP address SP address      ; peers', public API
@@ -44,7 +44,8 @@ const MAX_ADDRESS: usize = 260;
 pub struct Order {
     /// Which election, which order.
     pub header: Header,
-    /// It is not obeyed after this time.
+    /// It is not obeyed after this time; a founding at any, since it names data directories that may
+    /// begin once.
     pub until: UnixSeconds,
     /// What the signer has seen: of a change of members the log position of the membership, of a
     /// transfer the term, of a drain and its end the start of the node's process, of a founding

@@ -20,7 +20,7 @@ pub(crate) async fn examine(
     core: &Arc<Core>,
     bytes: &[u8],
 ) -> Result<Result<(Order, SignedNote), Disobeyed>, Status> {
-    let (order, note) = match read(core, bytes) {
+    let (order, note) = match read_in_time(core, bytes) {
         Ok(read) => read,
         Err(why) => return Ok(Err(why)),
     };
@@ -47,7 +47,8 @@ pub(crate) async fn examine(
 }
 
 /// The order to found a cluster of the members of this hash, checked on nothing but the manifest: there
-/// is no log yet that could say who is an administrator.
+/// is no log yet that could say who is an administrator. It holds at any time, since it names directories
+/// that were made for this and may begin once; so a wrong clock keeps no cluster from beginning.
 pub(crate) fn examine_founding(
     core: &Core,
     bytes: &[u8],
@@ -80,7 +81,7 @@ pub(crate) fn examine_join(
     bytes: &[u8],
     election: &Election,
 ) -> Result<(), Disobeyed> {
-    let (order, note) = read(core, bytes)?;
+    let (order, note) = read_in_time(core, bytes)?;
     let OrderVerb::Add {
         ordinal,
         incarnation,
@@ -128,6 +129,13 @@ pub(crate) fn examine_join(
 }
 
 /// An order of this election that has not run out.
+fn read_in_time(core: &Core, bytes: &[u8]) -> Result<(Order, SignedNote), Disobeyed> {
+    let (order, note) = read(core, bytes)?;
+    in_time(order.until, core.clock.seconds())?;
+    Ok((order, note))
+}
+
+/// An order of this election.
 fn read(core: &Core, bytes: &[u8]) -> Result<(Order, SignedNote), Disobeyed> {
     let malformed = |what: String| {
         Disobeyed::new(
@@ -149,7 +157,6 @@ fn read(core: &Core, bytes: &[u8]) -> Result<(Order, SignedNote), Disobeyed> {
             "use the bundle and the keys of this election",
         ));
     }
-    in_time(order.until, core.clock.seconds())?;
     Ok((order, note))
 }
 
