@@ -48,76 +48,22 @@ impl Mending {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use futures::stream::{self, BoxStream, StreamExt};
+    use futures::stream::{self, StreamExt};
 
     use proto::raft;
 
-    use crate::seams::{AppendResponses, Lane, Lost, Peer, SnapshotFrames, Transport};
+    use crate::suite::others::{Others, members};
     use crate::suite::sim::disk::{SimDisk, SimState};
-    use crate::types::{AppendEntries, Entry, LeaderId, LogId, Membership, Payload, Vote};
-    use crate::{Error, PeerNode, Refused, Replica, ReplicaConfig, wire};
-
-    /// A node that hears, and reaches nobody.
-    struct Deaf;
-
-    fn nobody<T>() -> Result<T, Lost> {
-        Err(Lost::Unreachable("nobody is there".to_owned()))
-    }
-
-    impl Transport for Deaf {
-        type Peer = Self;
-
-        fn peer(&self, _ordinal: u64, _node: &PeerNode, _lane: Lane) -> Self {
-            Self
-        }
-    }
-
-    impl Peer for Deaf {
-        async fn append(
-            &self,
-            _requests: BoxStream<'static, raft::AppendRequest>,
-        ) -> Result<AppendResponses, Lost> {
-            nobody()
-        }
-
-        async fn vote(&self, _request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
-            nobody()
-        }
-
-        async fn pre_vote(&self, _request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
-            nobody()
-        }
-
-        async fn snapshot(
-            &self,
-            _frames: BoxStream<'static, raft::SnapshotFrame>,
-        ) -> Result<raft::SnapshotResponse, Lost> {
-            nobody()
-        }
-
-        async fn transfer_leader(
-            &self,
-            _request: raft::TransferLeaderRequest,
-        ) -> Result<raft::TransferLeaderResponse, Lost> {
-            nobody()
-        }
-
-        async fn fetch_snapshot(
-            &self,
-            _request: raft::FetchSnapshotRequest,
-        ) -> Result<SnapshotFrames, Lost> {
-            nobody()
-        }
-    }
+    use crate::types::{AppendEntries, Entry, LeaderId, LogId, Payload, Vote};
+    use crate::{Error, Refused, Replica, ReplicaConfig, wire};
 
     async fn node_three(disk: &SimDisk) -> Replica<SimState> {
         let log = Arc::new(disk.log());
         let state = Arc::new(disk.state());
         let config = ReplicaConfig::new(3, 1);
-        Replica::start(config, log, state, Arc::new(Deaf))
+        Replica::start(config, log, state, Arc::new(Others::default()))
             .await
             .unwrap()
     }
@@ -137,19 +83,9 @@ mod tests {
     /// What node 1, leading in term 2, sends: the founding membership of term 1, and if `own` the
     /// blank entry its leadership begins with.
     fn entries(own: bool) -> raft::AppendRequest {
-        let node = |name: &str| PeerNode {
-            name: name.to_owned(),
-            peer_address: format!("{name}:7000"),
-            api_address: format!("{name}:443"),
-            incarnation: String::new(),
-        };
-        let nodes: BTreeMap<u64, PeerNode> =
-            [(1, node("n1")), (2, node("n2")), (3, node("n3"))].into();
-        let voters = nodes.keys().copied().collect();
-        let membership = Membership::new(vec![voters], nodes).unwrap();
         let mut entries = vec![Entry {
             log_id: at(1, 0),
-            payload: Payload::Membership(membership),
+            payload: Payload::Membership(members()),
         }];
         entries.extend(own.then(|| Entry {
             log_id: at(2, 1),
@@ -203,7 +139,7 @@ mod tests {
         let state = Arc::new(disk.state());
         let mut config = ReplicaConfig::new(3, 1);
         config.accept_torn_log = true;
-        let replica = Replica::start(config, log, state, Arc::new(Deaf))
+        let replica = Replica::start(config, log, state, Arc::new(Others::default()))
             .await
             .unwrap();
         assert!(replica.inbound().vote(1, candidate(1)).await.is_ok());

@@ -25,6 +25,7 @@ use crate::seams::{Bounds, Fact, Flushed, Log, Position, Record, State};
 use crate::seeds::Seeds;
 use crate::types::TypeConfig;
 
+pub(crate) mod others;
 #[path = "../tests/sim/mod.rs"]
 pub(crate) mod sim;
 

@@ -1,46 +1,24 @@
 //! What a fetched snapshot does to the log beside it, and what is left of one that cannot be used.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use futures::stream::{BoxStream, StreamExt};
-
-use ledger::Changes;
-use proto::raft;
 
 use super::{fetch_missing_state, missing};
 use crate::config::{Observer, ReplicaConfig, Workplace};
 use crate::error::Error;
 use crate::machine;
-use crate::seams::{
-    AppendResponses, Fact, Lane, Log, Lost, Peer, Position, Record, SnapshotFrames, State,
-    Transport,
-};
-use crate::snapshot::{self, Failure};
+use crate::seams::{Fact, Log, Position, Record};
+use crate::suite::others::{Others, members};
 use crate::suite::sim::disk::{SimDisk, SimLog, SimState};
 use crate::trace::Event;
-use crate::types::{
-    CommandBytes, Entry, LeaderId, LogId, Membership, Payload, SnapshotMeta, StoredMembership,
-};
-use crate::{PeerNode, wire};
+use crate::types::{CommandBytes, Entry, LeaderId, LogId, Payload};
+use crate::wire;
 
 const PURGED: u64 = 10;
 const LAST: u64 = 20;
 
 fn at(term: u64, index: u64) -> LogId {
     LogId::new(LeaderId { term, node_id: 1 }, index)
-}
-
-fn members() -> Membership {
-    let node = |ordinal| PeerNode {
-        name: format!("n{ordinal}"),
-        peer_address: format!("n{ordinal}:7000"),
-        api_address: format!("n{ordinal}:443"),
-        incarnation: String::new(),
-    };
-    let nodes: BTreeMap<u64, PeerNode> = (1..=3).map(|ordinal| (ordinal, node(ordinal))).collect();
-    Membership::new(vec![[1, 2, 3].into()], nodes).unwrap()
 }
 
 /// A log of term 1 that has dropped its first entries, on a disk without a state.
@@ -65,80 +43,6 @@ async fn purged_log(disk: &SimDisk) -> SimLog {
         .await
         .unwrap();
     log
-}
-
-/// The other members: up to where each has applied the log, if it answers at all.
-struct Others(BTreeMap<u64, LogId>);
-
-struct Other(Option<LogId>);
-
-impl Transport for Others {
-    type Peer = Other;
-
-    fn peer(&self, ordinal: u64, _node: &PeerNode, lane: Lane) -> Other {
-        assert_ne!(ordinal, 1, "a node asks itself");
-        assert_eq!(lane, Lane::Bulk);
-        Other(self.0.get(&ordinal).copied())
-    }
-}
-
-fn away<T>() -> Result<T, Lost> {
-    Err(Lost::Unreachable("nobody is there".to_owned()))
-}
-
-impl Peer for Other {
-    async fn append(
-        &self,
-        _requests: BoxStream<'static, raft::AppendRequest>,
-    ) -> Result<AppendResponses, Lost> {
-        away()
-    }
-
-    async fn vote(&self, _request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
-        away()
-    }
-
-    async fn pre_vote(&self, _request: raft::VoteRequest) -> Result<raft::VoteResponse, Lost> {
-        away()
-    }
-
-    async fn snapshot(
-        &self,
-        _frames: BoxStream<'static, raft::SnapshotFrame>,
-    ) -> Result<raft::SnapshotResponse, Lost> {
-        away()
-    }
-
-    async fn transfer_leader(
-        &self,
-        _request: raft::TransferLeaderRequest,
-    ) -> Result<raft::TransferLeaderResponse, Lost> {
-        away()
-    }
-
-    async fn fetch_snapshot(
-        &self,
-        request: raft::FetchSnapshotRequest,
-    ) -> Result<SnapshotFrames, Lost> {
-        assert_eq!(request.reach, PURGED);
-        let Some(last) = self.0 else { return away() };
-        let meta = SnapshotMeta {
-            last_log_id: Some(last),
-            last_membership: StoredMembership::new(Some(at(1, 0)), members()),
-        };
-        let theirs = SimDisk::new(2, 0..1).state();
-        let nothing = Changes { rows: Vec::new() };
-        theirs
-            .commit(nothing, wire::applied_to_bytes(&meta))
-            .unwrap();
-        let frames = snapshot::frames(
-            snapshot::header(None, &meta),
-            theirs.freeze().unwrap(),
-            Workplace::InPlace,
-            Failure::default(),
-        );
-        Ok(frames.map(Ok).boxed())
-    }
 }
 
 /// Keeps what it is told.
@@ -172,7 +76,9 @@ async fn fetched(others: &[(u64, LogId)]) -> Came {
     let mut config = ReplicaConfig::new(1, 1);
     config.workplace = Workplace::InPlace;
     config.observer = observer;
-    let others = Others(others.iter().copied().collect());
+    // The node's own state would do for it, if it asked itself.
+    let own = [(1, at(1, LAST))].into_iter();
+    let others = Others(own.chain(others.iter().copied()).collect());
     let from = fetch_missing_state(&config, &log, &state, &others).await;
     let told = told.0.lock().unwrap().clone();
     Came {
@@ -218,7 +124,7 @@ async fn nobody_is_asked_where_nothing_is_missing() {
     let disk = SimDisk::new(1, 0..1);
     let (log, state) = (disk.log(), Arc::new(disk.state()));
     let config = ReplicaConfig::new(1, 1);
-    let others = Others(BTreeMap::new());
+    let others = Others::default();
     let asked = fetch_missing_state(&config, &log, &state, &others).await;
     assert_eq!(asked, Ok(None));
 }
