@@ -4,8 +4,9 @@
 //! stream = header, *( file, *chunk, file-end ), end
 //! ```
 //! The header carries the leader's vote (none where a snapshot was fetched), the position and the
-//! membership; a file its name and length; its end the SHA-256 of its bytes; the end the number of files. A frame out of order, a
-//! byte too many or too few, another hash: the whole is refused and nothing of it stays.
+//! membership; a file its name and length; its end the SHA-256 of its bytes; the end the number of
+//! files. A frame out of order, a byte too many or too few, another hash: the whole is refused and
+//! nothing of it stays.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -46,7 +46,7 @@ again does nothing.
 
 Example:
   tally cluster init --bundle night/bundle --fingerprint 4J50-4ZPS-9M2X-7Q0W-1K \\
-      --nodes 127.0.0.1:7100,127.0.0.1:7110,127.0.0.1:7120 --ca night/ca.crt \
+      --nodes 127.0.0.1:7100,127.0.0.1:7110,127.0.0.1:7120 --ca night/ca.crt \\
       --key night/keys/admin/admin-1.key")]
 pub(crate) struct Init {
     #[command(flatten)]
